@@ -1,0 +1,290 @@
+/*
+ * libvips, used as a library of pixel operations: one pipeline per picture,
+ * pulled through in strips by vips_region_prepare(), so that neither its
+ * thread pool nor its cache takes part.  Runs in photod-intake, confined:
+ * after pixels_start() nothing here may need a file.
+ */
+#include "ingest/pixels.h"
+
+#include <malloc.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <vips/vips.h>
+#include "ingest/profile.h"
+#include "ingest/turn.h"
+#include "photod/base/clock.h"
+#include "photod/base/log.h"
+
+#define STRIP_ROWS 64
+#define HEAP_KEPT  (32 << 20)
+#define DAY_MS     86400000
+/* Before this year a clock is a camera's that was never set. */
+#define PLAUSIBLE_YEAR 2001
+
+static void image_cleanup(VipsImage **image)
+{
+    if (*image)
+        g_object_unref(*image);
+}
+
+static void region_cleanup(VipsRegion **region)
+{
+    if (*region)
+        g_object_unref(*region);
+}
+
+static void source_cleanup(VipsSource **source)
+{
+    if (*source)
+        g_object_unref(*source);
+}
+
+static void gmem_cleanup(void *held)
+{
+    g_free(*(void **)held);
+}
+
+static void ignore_message(const char *domain, GLogLevelFlags level, const char *message, void *unused)
+{
+    (void)domain, (void)level, (void)message, (void)unused;
+}
+
+enum err pixels_start(void)
+{
+    /* Pixels come and go by the megabyte: fresh pages for each would cost an eighth of the rate. */
+    (void)mallopt(M_MMAP_THRESHOLD, HEAP_KEPT);
+    (void)mallopt(M_TRIM_THRESHOLD, HEAP_KEPT);
+    /* Keeps vips_init() from loading its modules: 40 libraries for formats we refuse. */
+    if (setenv("VIPSHOME", "/nonexistent", 1) != 0 || VIPS_INIT("photod-intake") != 0) {
+        log_error("libvips does not start");
+        return ERR_IO;
+    }
+    /* Warnings quote the picture; the journal is not theirs to fill. */
+    (void)g_log_set_handler("VIPS", G_LOG_LEVEL_MASK, ignore_message, NULL);
+    vips_operation_block_set("VipsForeignLoad", TRUE);
+    vips_operation_block_set("VipsForeignLoadJpegSource", FALSE);
+    vips_concurrency_set(1);
+    vips_cache_set_max(0);
+    return OK;
+}
+
+/* libvips has one error; the bytes are taken to be at fault unless it (or libjpeg) speaks of memory. */
+static enum err refused(void)
+{
+    bool is_memory = strstr(vips_error_buffer(), "memory") != NULL;
+
+    vips_error_clear();
+    return is_memory ? ERR_NOMEM : ERR_MALFORMED;
+}
+
+static enum err load(VipsImage **out, const void *bytes, size_t len, unsigned shrink)
+{
+    CLEANUP(source) VipsSource *source = vips_source_new_from_memory(bytes, len);
+
+    if (!source || vips_jpegload_source(source, out, "shrink", (int)shrink, "access", VIPS_ACCESS_SEQUENTIAL,
+                                        "fail_on", VIPS_FAIL_ON_ERROR, NULL) != 0)
+        return refused();
+    return OK;
+}
+
+/* Exactly "YYYY:MM:DD" as EXIF writes it; the time and what libvips appends do not matter. */
+static struct date plausible_date(const char *text)
+{
+    char iso[DATE_TEXT] = "";
+    struct date d;
+
+    if (strlen(text) < DATE_TEXT - 1 || text[4] != ':' || text[7] != ':')
+        return (struct date){0};
+    memcpy(iso, text, DATE_TEXT - 1);
+    iso[4] = iso[7] = '-';
+    if (date_parse(&d, iso) || d.year < PLAUSIBLE_YEAR || date_to_days(d) > clock_wall_ms() / DAY_MS)
+        return (struct date){0};
+    return d;
+}
+
+enum err pixels_read_header(struct pixels_header *out, const void *bytes, size_t len)
+{
+    CLEANUP(image) VipsImage *image = NULL;
+    const char *taken = NULL;
+
+    TRY(load(&image, bytes, len, 1));
+    out->orientation = (unsigned)vips_image_get_orientation(image);
+    out->taken_on = (struct date){0};
+    if (vips_image_get_typeof(image, "exif-ifd2-DateTimeOriginal") &&
+        vips_image_get_string(image, "exif-ifd2-DateTimeOriginal", &taken) == 0)
+        out->taken_on = plausible_date(taken);
+    return OK;
+}
+
+/* Whether the picture carries a profile that its pixels must go through. */
+static bool has_foreign_profile(VipsImage *image)
+{
+    const void *profile;
+    size_t len;
+
+    return vips_image_get_typeof(image, VIPS_META_ICC_NAME) &&
+           vips_image_get_blob(image, VIPS_META_ICC_NAME, &profile, &len) == 0 &&
+           !profile_is_srgb(profile, len);
+}
+
+/*
+ * Only what is not sRGB already: lcms on every untagged picture would cost
+ * six times the rest.  Untagged CMYK is read as libvips' built-in press
+ * profile has it.  Black point compensation, as in the programs photographers
+ * judge their pictures by.  A profile that does not work is ignored.
+ */
+static enum err to_srgb(VipsImage **out, VipsImage *in)
+{
+    bool is_cmyk = vips_image_get_interpretation(in) == VIPS_INTERPRETATION_CMYK;
+
+    if (is_cmyk || has_foreign_profile(in)) {
+        if (vips_icc_transform(in, out, "srgb", "embedded", TRUE, "input_profile", is_cmyk ? "cmyk" : "srgb",
+                               "black_point_compensation", TRUE, NULL) == 0)
+            return OK;
+        if (is_cmyk)
+            return refused();
+        vips_error_clear();
+    }
+    return vips_colourspace(in, out, VIPS_INTERPRETATION_sRGB, NULL) == 0 ? OK : refused();
+}
+
+/* Pulls a pipeline's pixels into memory, strip by strip from the top, as sequential loaders ask. */
+static enum err render(struct pixels *out, VipsImage *in)
+{
+    CLEANUP(region) VipsRegion *region = vips_region_new(in);
+    CLEANUP(heap) unsigned char *bytes = NULL;
+    size_t row = (size_t)in->Xsize * (size_t)in->Bands;
+
+    if (!region || in->BandFmt != VIPS_FORMAT_UCHAR)
+        return refused();
+    bytes = malloc(row * (size_t)in->Ysize);
+    if (!bytes)
+        return ERR_NOMEM;
+    for (int top = 0; top < in->Ysize; top += STRIP_ROWS) {
+        const VipsRect strip = {0, top, in->Xsize, VIPS_MIN(STRIP_ROWS, in->Ysize - top)};
+
+        if (vips_region_prepare(region, &strip) != 0)
+            return refused();
+        for (int y = 0; y < strip.height; y++)
+            memcpy(bytes + row * (size_t)(top + y), VIPS_REGION_ADDR_TOPLEFT(region) + region->bpl * y, row);
+    }
+    *out = (struct pixels){TAKE(bytes), (uint32_t)in->Xsize, (uint32_t)in->Ysize, (unsigned)in->Bands};
+    return OK;
+}
+
+/* Borrows the pixels: they must outlive the image. */
+static enum err wrap(VipsImage **out, const struct pixels *p)
+{
+    static const VipsInterpretation kinds[] = {
+        [1] = VIPS_INTERPRETATION_B_W, [3] = VIPS_INTERPRETATION_sRGB, [4] = VIPS_INTERPRETATION_CMYK};
+    CLEANUP(image)
+    VipsImage *bare =
+        vips_image_new_from_memory(p->bytes, (size_t)p->width * p->height * p->bands, (int)p->width,
+                                   (int)p->height, (int)p->bands, VIPS_FORMAT_UCHAR);
+
+    /* 72 dots per inch, said of every picture alike. */
+    if (!bare || vips_copy(bare, out, "interpretation", kinds[p->bands], "xres", 72 / 25.4, "yres", 72 / 25.4,
+                           NULL) != 0)
+        return refused();
+    return OK;
+}
+
+/* Resamples the columns to the given height, and converts to sRGB if asked. */
+static enum err reduce_columns(struct pixels *out, VipsImage *in, uint32_t height, bool wants_srgb)
+{
+    CLEANUP(image) VipsImage *reduced = NULL;
+    CLEANUP(image) VipsImage *srgb = NULL;
+
+    if (vips_reducev(in, &reduced, (double)in->Ysize / height, "gap", 2.0, NULL) != 0)
+        return refused();
+    if (!wants_srgb)
+        return render(out, reduced);
+    TRY(to_srgb(&srgb, reduced));
+    return srgb->Bands == 3 ? render(out, srgb) : refused();
+}
+
+static void copy_profile(VipsImage *to, VipsImage *from)
+{
+    const void *profile;
+    size_t len;
+
+    if (vips_image_get_typeof(from, VIPS_META_ICC_NAME) &&
+        vips_image_get_blob(from, VIPS_META_ICC_NAME, &profile, &len) == 0)
+        vips_image_set_blob_copy(to, VIPS_META_ICC_NAME, profile, len);
+}
+
+/*
+ * Fits an image to width x height, then turns it.  Rows are resampled as
+ * columns of the transposed picture: libvips 8.14 has vector code for
+ * columns only, which makes the detour three times faster than vips_resize().
+ */
+static enum err fit(struct pixels *out, VipsImage *in, unsigned orientation, uint32_t width, uint32_t height)
+{
+    CLEANUP(pixels) struct pixels p = {0};
+    CLEANUP(pixels) struct pixels transposed = {0};
+    CLEANUP(image) VipsImage *image = NULL;
+
+    if ((uint32_t)in->Xsize == width) {
+        TRY(reduce_columns(&p, in, height, true));
+        return turn(out, &p, orientation);
+    }
+    TRY(reduce_columns(&p, in, height, false));
+    TRY(turn(&transposed, &p, TURN_TRANSPOSE));
+    pixels_clear(&p);
+    TRY(wrap(&image, &transposed));
+    copy_profile(image, in);
+    TRY(reduce_columns(&p, image, width, true));
+    return turn(out, &p, turn_of_transposed(orientation));
+}
+
+enum err pixels_decode(struct pixels *out, const void *bytes, size_t len, unsigned shrink,
+                       unsigned orientation, uint32_t width, uint32_t height)
+{
+    CLEANUP(image) VipsImage *loaded = NULL;
+    bool is_lying = orientation >= 5;
+
+    TRY(load(&loaded, bytes, len, shrink));
+    return fit(out, loaded, orientation, is_lying ? height : width, is_lying ? width : height);
+}
+
+enum err pixels_resize(struct pixels *out, const struct pixels *in, uint32_t width, uint32_t height)
+{
+    CLEANUP(image) VipsImage *image = NULL;
+
+    TRY(wrap(&image, in));
+    return fit(out, image, TURN_NONE, width, height);
+}
+
+static enum err encode(struct buf *out, VipsImage *image, int quality)
+{
+    __attribute__((cleanup(gmem_cleanup))) void *jpeg = NULL;
+    size_t len;
+
+    if (vips_jpegsave_buffer(image, &jpeg, &len, "Q", quality, "strip", TRUE, "optimize_coding", TRUE,
+                             NULL) != 0)
+        return refused();
+    buf_truncate(out, 0);
+    return buf_append(out, jpeg, len);
+}
+
+enum err pixels_encode(struct buf *out, const struct pixels *in, int quality)
+{
+    CLEANUP(image) VipsImage *image = NULL;
+
+    TRY(wrap(&image, in));
+    return encode(out, image, quality);
+}
+
+enum err pixels_encode_cmyk(struct buf *out, uint32_t width, uint32_t height)
+{
+    CLEANUP(heap) unsigned char *ink = calloc((size_t)width * height, 4);
+    CLEANUP(image) VipsImage *image = NULL;
+
+    if (!ink)
+        return ERR_NOMEM;
+    for (size_t i = 0; i < (size_t)width * height * 4; i++)
+        ink[i] = (unsigned char)(i * 7 & 0x7f);
+    TRY(wrap(&image, &(struct pixels){ink, width, height, 4}));
+    return encode(out, image, 85);
+}

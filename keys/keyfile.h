@@ -1,0 +1,70 @@
+#ifndef KEYS_KEYFILE_H
+#define KEYS_KEYFILE_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include "keys/envelope.h"
+#include "keys/secret.h"
+#include "photod/base/buf.h"
+
+/*
+ * The key file: what the root key opens.  It holds the index key, the audit
+ * keys, the signing key with the log's origin, the record key and the ring
+ * key.  Small, replaced atomically by its owner (the vault).  struct keys is
+ * the opened form; it performs operations and never hands key bytes out.
+ */
+struct keys;
+
+/*
+ * Readies libsodium and the locked memory of DEKs.  First thing in a process
+ * that holds keys: before threads, before confinement and before anything
+ * else of keys/ (without it, making a DEK is a bug and aborts).  Expected:
+ * ERR_NOMEM; ERR_LIMIT as secret_new().
+ */
+MUST_CHECK enum err keys_init(void);
+
+#define SID_BYTES        16
+#define COMMITMENT_BYTES 16
+
+/*
+ * Fresh keys for a new state.  origin: the log's name, C2SP tlog-checkpoint;
+ * 1-100 bytes of printable ASCII, no space, no '+'.  Expected: ERR_MALFORMED
+ * for another origin.
+ */
+MUST_CHECK enum err keys_create(struct keys **out, const char *origin);
+/*
+ * Expected: ERR_CORRUPT: wrong root key, or a damaged file (the two cannot be
+ * told apart); ERR_DENIED: a file of a later photod, or sealed by AES on a
+ * CPU without it; ERR_LIMIT as secret_new().
+ */
+MUST_CHECK enum err keys_open(struct keys **out, const struct secret *root, const void *bytes, size_t len);
+/* The file's new content, sealed by root; appended to out. */
+MUST_CHECK enum err keys_seal(struct buf *out, const struct keys *k, const struct secret *root);
+void keys_free(struct keys *k);
+DEFINE_CLEANUP(keys)
+
+/* The vault's name for a student: keyed BLAKE2b-128 of the State ID (nine digits). */
+void keys_sid(unsigned char sid[static SID_BYTES], const struct keys *k, const char *state_id);
+/* The same for other index keys: domain keeps "case", "agency", ... apart. */
+void keys_index(unsigned char id[static SID_BYTES], const struct keys *k, const char *domain,
+                const void *bytes, size_t len);
+/* A keyed commitment for a leaf: equal inputs are equal, nothing else can be told without the audit key. */
+void keys_commit(unsigned char out[static COMMITMENT_BYTES], const struct keys *k, const char *domain,
+                 const void *bytes, size_t len);
+
+/* The long-lived key of records that are not one child's: batches, cases, principals, details.  Borrowed. */
+const struct dek *keys_record_key(const struct keys *k);
+
+/*
+ * Wraps a DEK by the ring key (appended to out), and back.  b says whose key
+ * it is; its class is taken for SEAL_DEK, whatever it says.  Errors as
+ * envelope_open() and dek_new().
+ */
+MUST_CHECK enum err keys_wrap(struct buf *out, const struct keys *k, const struct dek *d,
+                              const struct binding *b);
+MUST_CHECK enum err keys_unwrap(struct dek **out, const struct keys *k, const struct binding *b,
+                                const void *wrapped, size_t len);
+/* A number that names the ring key in use; rises with each rotation. */
+uint64_t keys_ring_epoch(const struct keys *k);
+
+#endif

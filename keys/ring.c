@@ -1,0 +1,53 @@
+/*
+ * The ring key wraps every DEK.  Replacing it makes all that was wrapped
+ * before unreadable, wherever copies of it are (design.md 4); while that is
+ * under way there are two, of which the last wraps and both unwrap.  Which
+ * one an envelope is of, its key id says.
+ */
+#include <string.h>
+#include "keys/inside.h"
+
+/* A wrapped DEK is of one class, whatever it will seal: the caller's binding says whose it is. */
+static struct binding wrapped_binding(const struct binding *b)
+{
+    struct binding w = *b;
+
+    w.class = SEAL_DEK;
+    return w;
+}
+
+enum err keys_wrap(struct buf *out, const struct keys *k, const struct dek *d, const struct binding *b)
+{
+    struct binding w = wrapped_binding(b);
+
+    return envelope_seal(out, k->ring[k->ring_count - 1], &w, d->bytes, sizeof d->bytes);
+}
+
+static const struct dek *find(const struct keys *k, const unsigned char *id)
+{
+    for (size_t i = 0; i < k->ring_count; i++)
+        if (id && memcmp(k->ring[i]->id, id, KEY_ID_BYTES) == 0)
+            return k->ring[i];
+    return NULL;
+}
+
+enum err keys_unwrap(struct dek **out, const struct keys *k, const struct binding *b, const void *wrapped,
+                     size_t len)
+{
+    CLEANUP(dek) struct dek *d = NULL;
+    const struct dek *ring = find(k, envelope_key_id(wrapped, len));
+    struct binding w = wrapped_binding(b);
+
+    if (!ring)
+        return ERR_CORRUPT;
+    TRY(dek_reserve(&d));
+    TRY(envelope_open_locked(d->bytes, sizeof d->bytes, ring, &w, wrapped, len));
+    dek_name(d);
+    *out = TAKE(d);
+    return OK;
+}
+
+uint64_t keys_ring_epoch(const struct keys *k)
+{
+    return k->ring_epoch;
+}

@@ -1,0 +1,21 @@
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(check   REQUIRED IMPORTED_TARGET check>=0.15)
+pkg_check_modules(curl    REQUIRED IMPORTED_TARGET libcurl>=7.88)
+pkg_check_modules(gnutls  REQUIRED IMPORTED_TARGET gnutls>=3.7.9)
+pkg_check_modules(icu     REQUIRED IMPORTED_TARGET icu-i18n>=72)
+pkg_check_modules(jansson REQUIRED IMPORTED_TARGET jansson>=2.14)
+pkg_check_modules(lmdb    REQUIRED IMPORTED_TARGET lmdb>=0.9.24)
+pkg_check_modules(mhd     REQUIRED IMPORTED_TARGET libmicrohttpd>=0.9.75)
+pkg_check_modules(seccomp REQUIRED IMPORTED_TARGET libseccomp>=2.5.4)
+pkg_check_modules(sodium  REQUIRED IMPORTED_TARGET libsodium>=1.0.18)
+pkg_check_modules(systemd REQUIRED IMPORTED_TARGET libsystemd>=252)
+pkg_check_modules(vips    REQUIRED IMPORTED_TARGET vips>=8.14)
+pkg_check_modules(zip     REQUIRED IMPORTED_TARGET libzip>=1.7)
+find_package(Threads REQUIRED)
+
+# libcsv ships no pkg-config file.
+find_library(CSV_LIBRARY csv REQUIRED)
+find_path(CSV_INCLUDE csv.h REQUIRED)
+add_library(csv::csv UNKNOWN IMPORTED)
+set_target_properties(csv::csv PROPERTIES
+    IMPORTED_LOCATION ${CSV_LIBRARY} INTERFACE_INCLUDE_DIRECTORIES ${CSV_INCLUDE})

@@ -1,0 +1,49 @@
+# Every executable lands in build/<preset>/bin, so that photod finds its
+# children beside itself in the build tree as it does when installed.
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
+
+# photod_library(name SOURCES ... LINKS ... PUBLIC_LINKS ...)
+function(photod_library name)
+    cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;LINKS;PUBLIC_LINKS")
+    add_library(${name} STATIC ${arg_SOURCES})
+    target_include_directories(${name} PUBLIC ${PROJECT_SOURCE_DIR})
+    target_link_libraries(${name} PRIVATE photod_flags ${arg_LINKS} PUBLIC ${arg_PUBLIC_LINKS})
+endfunction()
+
+# photod_process(name SOURCES ... LINKS ... FORBIDS regex NEEDS lib ...)
+#   FORBIDS: no symbol the linked executable refers to may match.
+#   NEEDS:   the only libraries it may name in DT_NEEDED (without lib and .so.N).
+function(photod_process name)
+    cmake_parse_arguments(PARSE_ARGV 1 arg "" "FORBIDS" "SOURCES;LINKS;NEEDS")
+    add_executable(${name} ${arg_SOURCES})
+    target_link_libraries(${name} PRIVATE photod_flags ${arg_LINKS})
+    install(TARGETS ${name} RUNTIME DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/photod COMPONENT photod)
+    if(BUILD_TESTING)
+        photod_boundary_test(${name} "${arg_FORBIDS}" "${arg_NEEDS}")
+    endif()
+endfunction()
+
+function(photod_boundary_test name forbids needs)
+    set(check ${PROJECT_SOURCE_DIR}/tests/static)
+    add_test(NAME static.symbols.${name}
+        COMMAND ${check}/forbid_symbols.sh ${CMAKE_NM} $<TARGET_FILE:${name}> "${forbids}")
+    set(tests static.symbols.${name})
+    if(NOT PHOTOD_SANITIZE)   # the sanitizers' run time is one more library
+        add_test(NAME static.needed.${name}
+            COMMAND ${check}/allow_needed.sh ${CMAKE_READELF} $<TARGET_FILE:${name}> ${needs})
+        list(APPEND tests static.needed.${name})
+    endif()
+    set_tests_properties(${tests} PROPERTIES LABELS static TIMEOUT 30)
+endfunction()
+
+# photod_test(label name SOURCES ... LINKS ...): a Check suite.
+function(photod_test label name)
+    cmake_parse_arguments(PARSE_ARGV 2 arg "" "TIMEOUT" "SOURCES;LINKS")
+    add_executable(${name} ${arg_SOURCES})
+    target_link_libraries(${name} PRIVATE photod_flags ${arg_LINKS} PkgConfig::check Threads::Threads)
+    add_test(NAME ${label}.${name} COMMAND ${name})
+    if(NOT arg_TIMEOUT)
+        set(arg_TIMEOUT 60)
+    endif()
+    set_tests_properties(${label}.${name} PROPERTIES LABELS ${label} TIMEOUT ${arg_TIMEOUT})
+endfunction()

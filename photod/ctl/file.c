@@ -1,0 +1,123 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include "photod/base/cleanup.h"
+#include "photod/ctl/file.h"
+
+#define SECRET_MAX 4096
+
+/* ERR_IO keeps errno. */
+static enum err read_all(struct buf *b, int fd)
+{
+    unsigned char chunk[65536];
+    ssize_t n;
+
+    while ((n = read(fd, chunk, sizeof chunk)) != 0) {
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return ERR_IO;
+        TRY(buf_append(b, chunk, (size_t)n));
+    }
+    explicit_bzero(chunk, sizeof chunk);
+    return OK;
+}
+
+enum ctl_exit file_read(struct buf **out, const char *path, size_t max_bytes)
+{
+    CLEANUP(fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
+    CLEANUP(buf) struct buf *b = NULL;
+    enum err e;
+
+    if (fd < 0)
+        return say_fail(CTL_FAILED, "%s: %s", path, strerror(errno));
+    e = buf_new(&b, max_bytes);
+    if (!e)
+        e = read_all(b, fd);
+    if (e == ERR_LIMIT)
+        return say_fail(CTL_FAILED, "%s: larger than %zu bytes", path, max_bytes);
+    if (e)
+        return say_fail(CTL_FAILED, "%s: %s", path, e == ERR_IO ? strerror(errno) : err_name(e));
+    *out = TAKE(b);
+    return CTL_OK;
+}
+
+enum err file_read_at(struct buf **out, int dir_fd, const char *path, size_t max_bytes)
+{
+    CLEANUP(fd) int fd = openat(dir_fd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    CLEANUP(buf) struct buf *b = NULL;
+    struct stat st;
+
+    if (fd < 0)
+        return errno == ENOENT || errno == ENOTDIR ? ERR_NOTFOUND : errno == ELOOP ? ERR_MALFORMED : ERR_IO;
+    if (fstat(fd, &st))
+        return ERR_IO;
+    if (!S_ISREG(st.st_mode))
+        return ERR_MALFORMED;
+    TRY(buf_new(&b, max_bytes));
+    TRY(read_all(b, fd));
+    *out = TAKE(b);
+    return OK;
+}
+
+enum ctl_exit file_create(int *fd, const char *path, mode_t mode)
+{
+    int made = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+
+    if (made < 0 && errno == EEXIST)
+        return say_fail(CTL_FAILED, "%s exists already; nothing is overwritten", path);
+    if (made < 0)
+        return say_fail(CTL_FAILED, "%s: %s", path, strerror(errno));
+    if (fchmod(made, mode)) { /* whatever the umask says */
+        (void)close(made);
+        return say_fail(CTL_FAILED, "%s: %s", path, strerror(errno));
+    }
+    *fd = made;
+    return CTL_OK;
+}
+
+enum ctl_exit file_fill(int fd, const char *path, const void *bytes, size_t len)
+{
+    const char *at = bytes;
+
+    while (len) {
+        ssize_t n = write(fd, at, len);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return say_fail(CTL_FAILED, "%s: %s", path, strerror(errno));
+        at += n;
+        len -= (size_t)n;
+    }
+    if (fsync(fd) && errno != EINVAL) /* EINVAL: a pipe or a terminal */
+        return say_fail(CTL_FAILED, "%s: %s", path, strerror(errno));
+    return CTL_OK;
+}
+
+enum ctl_exit file_write_new(const char *path, mode_t mode, const void *bytes, size_t len)
+{
+    CLEANUP(fd) int fd = -1;
+    enum ctl_exit code;
+
+    TRY_CTL(file_create(&fd, path, mode));
+    code = file_fill(fd, path, bytes, len);
+    if (code)
+        (void)unlink(path);
+    return code;
+}
+
+enum ctl_exit file_read_secret(struct buf **out, const char *path)
+{
+    CLEANUP(buf) struct buf *b = NULL;
+    size_t len;
+
+    TRY_CTL(file_read(&b, path, SECRET_MAX));
+    len = strcspn(buf_text(b), "\r\n");
+    buf_truncate(b, len);
+    if (!len)
+        return say_fail(CTL_FAILED, "%s: the first line is empty", path);
+    *out = TAKE(b);
+    return CTL_OK;
+}

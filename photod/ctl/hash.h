@@ -1,0 +1,23 @@
+#ifndef PHOTOD_CTL_HASH_H
+#define PHOTOD_CTL_HASH_H
+
+#include "photod/base/buf.h"
+
+/*
+ * SHA-256 and base64, both from GnuTLS.  The verifier of logs and receipts
+ * shares no code with what wrote them: photod writes with libsodium, and
+ * photoctl does not link it.
+ */
+#define HASH_BYTES 32
+
+void hash_sha256(unsigned char out[static HASH_BYTES], const void *bytes, size_t len);
+
+/* RFC 4648, section 4, and only its canonical form.  Expected: ERR_MALFORMED, ERR_LIMIT (past out's ceiling).
+ */
+MUST_CHECK enum err base64_decode(struct buf *out, const char *text, size_t len);
+/* Exactly HASH_BYTES.  Expected: ERR_MALFORMED. */
+MUST_CHECK enum err base64_decode_hash(unsigned char out[static HASH_BYTES], const char *text, size_t len);
+/* Appended. */
+MUST_CHECK enum err base64_encode(struct buf *out, const void *bytes, size_t len);
+
+#endif

@@ -1,0 +1,363 @@
+/*
+ * `photoctl init`: makes a repository.  In this order, so that everything is
+ * judged before anything is made, and a failure leaves nothing behind:
+ * options, users, passphrase; directories; CA; TLS files; photod.conf;
+ * photod-vault --init (keys and store); owners.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <ftw.h>
+#include <limits.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "photod/base/config.h"
+#include "photod/ctl/ca_dir.h"
+#include "photod/ctl/commands.h"
+#include "photod/ctl/file.h"
+#include "photod/ctl/init_config.h"
+#include "photod/ctl/init_vault.h"
+#include "photod/ctl/options.h"
+#include "photod/ctl/prompt.h"
+
+#define USER_VAULT "photod-vault"
+
+struct init {
+    const char *state, *policy, *origin, *root_key, *config, *law, *office, *socket, *passphrase_file,
+        *ca_dir;
+    struct option_list hostnames;
+    bool same_user;
+
+    char host_origin[300];
+    char dir[PATH_MAX], tls[PATH_MAX], ca[PATH_MAX]; /* absolute */
+    char conf[PATH_MAX], key[PATH_MAX], sock[PATH_MAX], vkey[PATH_MAX];
+    char crt[PATH_MAX], crt_key[PATH_MAX], ca_crt[PATH_MAX], ca_crl[PATH_MAX];
+    uid_t uid; /* the vault's, with a user for each process */
+    gid_t gid;
+    bool made_state, made_ca, made_conf, made_key;
+};
+
+/* ---- Judging ---- */
+
+static enum ctl_exit join(char *out, const char *dir, const char *name)
+{
+    if (snprintf(out, PATH_MAX, "%s/%s", dir, name) >= PATH_MAX)
+        return say_fail(CTL_USAGE, "%s: the path is too long", dir);
+    return CTL_OK;
+}
+
+/* photod has another working directory, and photod.conf is lines. */
+static enum ctl_exit absolute(char *out, const char *path)
+{
+    char here[PATH_MAX];
+
+    if (!*path || strpbrk(path, "\r\n"))
+        return say_fail(CTL_USAGE, "a path may not be empty nor hold a line break");
+    if (*path == '/')
+        return join(out, "", path + 1);
+    if (!getcwd(here, sizeof here))
+        return say_fail(CTL_FAILED, "the working directory: %s", strerror(errno));
+    return join(out, here, path);
+}
+
+static enum ctl_exit or_default(char *out, const char *given, const char *dir, const char *name)
+{
+    return given ? absolute(out, given) : join(out, dir, name);
+}
+
+static enum ctl_exit name_everything(struct init *i)
+{
+    TRY_CTL(absolute(i->dir, i->state));
+    TRY_CTL(join(i->tls, i->dir, "tls"));
+    TRY_CTL(or_default(i->ca, i->ca_dir, i->dir, "ca"));
+    TRY_CTL(or_default(i->conf, i->config, i->dir, "photod.conf"));
+    TRY_CTL(or_default(i->key, i->root_key, i->dir, "root.key"));
+    TRY_CTL(or_default(i->sock, i->socket, i->dir, "photod.sock"));
+    TRY_CTL(join(i->vkey, i->dir, "log.vkey"));
+    TRY_CTL(join(i->crt, i->tls, "server.crt"));
+    TRY_CTL(join(i->crt_key, i->tls, "server.key"));
+    TRY_CTL(join(i->ca_crt, i->tls, "ca.crt"));
+    return join(i->ca_crl, i->tls, "ca.crl");
+}
+
+static enum ctl_exit check_origin(struct init *i)
+{
+    char host[256] = "localhost";
+
+    if (!i->origin) {
+        (void)gethostname(host, sizeof host - 1);
+        (void)snprintf(i->host_origin, sizeof i->host_origin, "%s/photod", host);
+        i->origin = i->host_origin;
+    }
+    if (!*i->origin || strlen(i->origin) > 100)
+        return say_fail(CTL_USAGE, "--origin must be 1 to 100 characters");
+    for (const char *c = i->origin; *c; c++)
+        if (*c <= ' ' || *c > '~' || *c == '+')
+            return say_fail(CTL_USAGE,
+                            "--origin may hold neither blanks nor `+`, as in photos.opi.mt.gov/log");
+    return CTL_OK;
+}
+
+static enum ctl_exit check_user(struct init *i)
+{
+    const struct passwd *user;
+
+    if (i->same_user)
+        return CTL_OK;
+    if (geteuid() != 0)
+        return say_fail(CTL_USAGE,
+                        "each process gets a user of its own, which needs root; for a demo under your own "
+                        "user add --same-user");
+    user = getpwnam(USER_VAULT);
+    if (!user)
+        return say_fail(CTL_FAILED,
+                        "there is no user " USER_VAULT ": the package creates photod's users; by hand it is "
+                        "`useradd --system --no-create-home NAME` for photod-vault, photod-law, "
+                        "photod-office and photod-intake; for a demo add --same-user");
+    i->uid = user->pw_uid;
+    i->gid = user->pw_gid;
+    return CTL_OK;
+}
+
+static bool is_empty(DIR *d)
+{
+    struct dirent *entry;
+
+    while ((entry = readdir(d)))
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+            return false;
+    return true;
+}
+
+static enum ctl_exit make_dir(const char *path, bool *made)
+{
+    DIR *d;
+    bool empty;
+
+    *made = false;
+    if (mkdir(path, 0700) == 0) {
+        *made = true;
+        return CTL_OK;
+    }
+    d = errno == EEXIST ? opendir(path) : NULL;
+    if (!d)
+        return say_fail(CTL_FAILED, "%s: %s", path, strerror(errno));
+    empty = is_empty(d);
+    (void)closedir(d);
+    if (!empty)
+        return say_fail(CTL_FAILED, "%s is not empty: nothing was changed; give an empty or new directory",
+                        path);
+    if (chmod(path, 0700))
+        return say_fail(CTL_FAILED, "%s: %s", path, strerror(errno));
+    *made = true; /* empty is as good as new */
+    return CTL_OK;
+}
+
+static enum ctl_exit check_absent(const char *path)
+{
+    if (access(path, F_OK) == 0)
+        return say_fail(CTL_FAILED, "%s exists already: nothing was changed", path);
+    return CTL_OK;
+}
+
+/* ---- Making ---- */
+
+static enum ctl_exit write_in(const char *dir, const char *name, mode_t mode, const struct buf *b)
+{
+    char path[PATH_MAX];
+
+    TRY_CTL(join(path, dir, name));
+    return file_write_new(path, mode, buf_bytes(b), buf_len(b));
+}
+
+static enum ctl_exit make_certificates(const struct init *i, const struct buf *passphrase)
+{
+    CLEANUP(ca_files) struct ca_files ca = {NULL, NULL, NULL};
+    CLEANUP(ca_files) struct ca_files server = {NULL, NULL, NULL};
+    CLEANUP(ca) struct ca *opened = NULL;
+    struct fault fault;
+
+    if (ca_create(&ca, &fault, i->origin, buf_text(passphrase)) ||
+        ca_open(&opened, &fault, ca.certificate, ca.key, buf_text(passphrase)) ||
+        ca_issue_server(&server, &fault, opened, i->hostnames.values, i->hostnames.count))
+        return say_fail(CTL_FAILED, "%s", fault.text);
+    TRY_CTL(write_in(i->ca, CA_CERTIFICATE_FILE, 0644, ca.certificate));
+    TRY_CTL(write_in(i->ca, CA_KEY_FILE, 0600, ca.key));
+    TRY_CTL(write_in(i->ca, CA_CRL_FILE, 0644, ca.crl));
+    /* Copies, so that the CA's directory may leave this machine. */
+    TRY_CTL(write_in(i->tls, CA_CERTIFICATE_FILE, 0644, ca.certificate));
+    TRY_CTL(write_in(i->tls, CA_CRL_FILE, 0644, ca.crl));
+    TRY_CTL(write_in(i->tls, "server.crt", 0644, server.certificate));
+    return write_in(i->tls, "server.key", 0600, server.key);
+}
+
+static enum ctl_exit make_config(struct init *i)
+{
+    const struct init_values values[] = {
+        {"state", i->dir},           {"socket", i->sock},
+        {"law_listen", i->law},      {"office_listen", i->office},
+        {"tls_certificate", i->crt}, {"tls_key", i->crt_key},
+        {"tls_ca", i->ca_crt},       {"tls_crl", i->ca_crl},
+        {"root_key", i->key},        {"confinement", i->same_user ? "same-user" : "users"},
+    };
+    CLEANUP(buf) struct buf *text = NULL;
+    CLEANUP(heap) struct config *parsed = calloc(1, sizeof *parsed);
+    struct config_fault fault = {.text = "out of memory"};
+
+    if (!parsed || buf_new(&text, 1u << 20) || init_config(text, values, sizeof values / sizeof values[0]) ||
+        config_parse(parsed, &fault, buf_text(text), buf_len(text)))
+        return say_fail(CTL_USAGE, "photod.conf would be wrong: %s", fault.text);
+    TRY_CTL(file_write_new(i->conf, 0644, buf_bytes(text), buf_len(text)));
+    i->made_conf = true;
+    return CTL_OK;
+}
+
+static enum ctl_exit make_state(struct init *i)
+{
+    CLEANUP(buf) struct buf *verifier = NULL;
+
+    i->made_key = true; /* whatever happens in there */
+    TRY_CTL(init_vault(&verifier, i->conf, i->policy, i->origin));
+    TRY_CTL(file_write_new(i->vkey, 0644, buf_bytes(verifier), buf_len(verifier)));
+    (void)printf("The log's public key, for auditors and agencies:\n  %s\n", buf_text(verifier));
+    return CTL_OK;
+}
+
+/* ---- Owners, and undoing: nftw has no context argument ---- */
+
+static const struct init *walked;
+
+/* What the parent reads as root stays root's: the vault's user cannot change its own fetters. */
+static bool stays_with_root(const char *path)
+{
+    size_t tls = strlen(walked->tls), ca = strlen(walked->ca);
+
+    return (strncmp(path, walked->tls, tls) == 0 && (path[tls] == '/' || !path[tls])) ||
+           (strncmp(path, walked->ca, ca) == 0 && (path[ca] == '/' || !path[ca])) ||
+           strcmp(path, walked->conf) == 0 || strcmp(path, walked->key) == 0;
+}
+
+static int hand_over(const char *path, const struct stat *st, int kind, struct FTW *at)
+{
+    (void)st, (void)kind, (void)at;
+    return stays_with_root(path) ? 0 : lchown(path, walked->uid, walked->gid);
+}
+
+static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *at)
+{
+    (void)st, (void)kind, (void)at;
+    (void)remove(path);
+    return 0;
+}
+
+static enum ctl_exit give_to_vault(const struct init *i)
+{
+    if (i->same_user)
+        return CTL_OK;
+    walked = i;
+    if (nftw(i->dir, hand_over, 16, FTW_PHYS | FTW_MOUNT))
+        return say_fail(CTL_FAILED, "giving %s to " USER_VAULT ": %s", i->dir, strerror(errno));
+    return CTL_OK;
+}
+
+/* Only directories that were new or empty: all that is in them is ours. */
+static void undo(const struct init *i)
+{
+    if (i->made_key)
+        (void)unlink(i->key);
+    if (i->made_conf)
+        (void)unlink(i->conf);
+    if (i->made_ca)
+        (void)nftw(i->ca, remove_one, 16, FTW_PHYS | FTW_MOUNT | FTW_DEPTH);
+    if (i->made_state)
+        (void)nftw(i->dir, remove_one, 16, FTW_PHYS | FTW_MOUNT | FTW_DEPTH);
+    say_hint("Nothing was kept of what had been made.");
+}
+
+static enum ctl_exit make_everything(struct init *i, const struct buf *passphrase)
+{
+    bool made;
+
+    TRY_CTL(make_dir(i->tls, &made));
+    TRY_CTL(make_dir(i->ca, &i->made_ca));
+    TRY_CTL(make_certificates(i, passphrase));
+    TRY_CTL(make_config(i));
+    TRY_CTL(make_state(i));
+    return give_to_vault(i);
+}
+
+/* ---- Saying ---- */
+
+static void say_next(const struct init *i)
+{
+    (void)printf(
+        "Made:\n"
+        "  %s\n      the state: store, log, log.vkey\n"
+        "  %s\n      opens the state; keep a copy apart, offline: without it all is lost\n"
+        "  %s\n      the issuing CA, its key sealed by the passphrase; best kept on another machine\n"
+        "  %s\n      certificate of both doors (397 days); clients trust ca.crt in there\n"
+        "  %s\n      the configuration\n",
+        i->dir, i->key, i->ca, i->tls, i->conf);
+    if (i->same_user)
+        (void)printf(
+            "WARNING: --same-user lets all processes run as one user. Good for a demo, not for children's "
+            "photos.\n");
+    (void)printf("Next:\n  photod --config %s\n", i->conf);
+}
+
+static const char about[] = "Makes a new, empty repository: the state directory, the root key, the issuing "
+                            "CA with its passphrase, the doors' "
+                            "certificate, and photod.conf with every key explained.\n\n"
+                            "The consent policy has no default, because the law leaves it to OPI: `carried` "
+                            "means that a family's opt-in "
+                            "stands until it is answered otherwise; `annual` that it holds for its school "
+                            "year and until 30 September.";
+
+enum ctl_exit command_init(int argc, char **argv)
+{
+    struct init i = {.state = NULL};
+    const struct option_row rows[] = {
+        OPTION_NEED("state", "DIR", i.state, "The state directory; must be new or empty."),
+        OPTION_NEED("consent-policy", "carried|annual", i.policy, "How long an opt-in holds; see above."),
+        OPTION_TEXT(
+            "origin", "NAME", i.origin,
+            "The audit log's name, for ever, as in photos.opi.mt.gov/log.  Default: HOSTNAME/photod."),
+        OPTION_TEXT(
+            "root-key", "FILE", i.root_key,
+            "Where to put the key that opens the state; better on another volume.  Default: DIR/root.key."),
+        OPTION_TEXT("config", "FILE", i.config, "Where to write photod.conf.  Default: DIR/photod.conf."),
+        OPTION_TEXT("law", "ADDR:PORT", i.law, "Where the law door listens.  Default: 127.0.0.1:8443."),
+        OPTION_TEXT("office", "ADDR:PORT", i.office,
+                    "Where the office door listens.  Default: 127.0.0.1:8444."),
+        OPTION_TEXT("socket", "PATH", i.socket, "The local socket.  Default: DIR/photod.sock."),
+        OPTION_LIST("hostname", "NAME", i.hostnames,
+                    "A name or address of this server for its certificate, beside localhost."),
+        OPTION_FLAG("same-user", i.same_user, "All processes run as the user who starts photod: for a demo."),
+        OPTION_TEXT("passphrase-file", "FILE", i.passphrase_file,
+                    "The first line becomes the passphrase of the CA's key.  Without it, it is asked for."),
+        OPTION_TEXT("ca-dir", "DIR", i.ca_dir, "The issuing CA's directory, new or empty.  Default: DIR/ca."),
+    };
+    const struct usage u = {"init", "", about, rows, sizeof rows / sizeof rows[0], NULL, 0};
+    CLEANUP(buf) struct buf *passphrase = NULL;
+    enum ctl_exit code;
+
+    if (!options_read(&code, &u, argc, argv))
+        return code;
+    if (strcmp(i.policy, "carried") != 0 && strcmp(i.policy, "annual") != 0)
+        return say_fail(CTL_USAGE, "--consent-policy must be carried or annual");
+    TRY_CTL(check_origin(&i));
+    TRY_CTL(check_user(&i));
+    TRY_CTL(name_everything(&i));
+    TRY_CTL(prompt_passphrase(&passphrase, i.passphrase_file, true));
+    TRY_CTL(check_absent(i.conf));
+    TRY_CTL(check_absent(i.key));
+    TRY_CTL(make_dir(i.dir, &i.made_state));
+    code = make_everything(&i, passphrase);
+    if (code)
+        undo(&i);
+    else
+        say_next(&i);
+    return code;
+}

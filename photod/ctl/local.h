@@ -1,0 +1,30 @@
+#ifndef PHOTOD_CTL_LOCAL_H
+#define PHOTOD_CTL_LOCAL_H
+
+#include "photod/ctl/options.h"
+#include "photod/wire/channel.h"
+
+/*
+ * One question to the vault over photod's local socket, and its answer.  The
+ * vault knows us by the socket's peer credential.
+ */
+
+/* The two options by which every local command finds the socket. */
+struct local_where {
+    const char *socket, *config;
+};
+
+#define LOCAL_OPTIONS(where)                                                                                 \
+    OPTION_TEXT("socket", "PATH", (where).socket, "photod's local socket."),                                 \
+        OPTION_TEXT("config", "FILE", (where).config,                                                        \
+                    "Read where the socket is from this photod.conf.  Default, when --socket is not given: " \
+                    "/etc/photod/photod.conf.")
+
+/*
+ * Asks and waits at most 60 seconds.  Anything but an answer of the type
+ * wanted was said; a refusal with photod's reason.
+ */
+MUST_CHECK enum ctl_exit local_ask(struct message *answer, const struct local_where *where, enum msg question,
+                                   const void *shape, enum msg wanted);
+
+#endif

@@ -1,0 +1,20 @@
+#ifndef PHOTOD_CTL_REPORT_H
+#define PHOTOD_CTL_REPORT_H
+
+#include <jansson.h>
+#include "photod/ctl/say.h"
+
+/*
+ * The report of a roster or a batch, as the office door answers it: member
+ * "rows", one object for each file or line with line, file, state_id,
+ * outcome and advice (what the clerk should do).
+ */
+
+/* How many rows have which outcome, most first; nothing for no rows. */
+void report_print_counts(const json_t *answer);
+/* One line for each row; unless all is set, only those whose outcome is neither stored nor accepted. */
+void report_print_rows(const json_t *answer, bool all);
+/* The rows as tab-separated values with a heading, into a new file.  What goes wrong was said. */
+MUST_CHECK enum ctl_exit report_write_tsv(const json_t *answer, const char *path);
+
+#endif

@@ -1,0 +1,282 @@
+/* `upload`: the district's side of the office door.  Roster first, then photos; nothing is served before
+ * commit. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+#include <unistd.h>
+#include "lawapi/outcome.h"
+#include "photod/base/date.h"
+#include "photod/base/text.h"
+#include "photod/ctl/commands.h"
+#include "photod/ctl/http.h"
+#include "photod/ctl/report.h"
+
+#define PATH_TEXT     256
+#define POLL_FIRST_MS 250
+#define POLL_MAX_MS   2000
+
+struct upload_command {
+    const char *url, *ca, *key_file, *district, *roster, *photos, *taken_on, *batch, *report;
+    bool commit, undo, show, json, all_rows;
+    struct http *http;
+};
+
+/* ---- Requests ---- */
+
+static enum ctl_exit say_path(char path[static PATH_TEXT], const struct upload_command *c, const char *batch,
+                              const char *step)
+{
+    if (snprintf(path, PATH_TEXT, "/v1/districts/%s/batches%s%s%s%s", c->district, batch ? "/" : "",
+                 batch ? batch : "", step ? "/" : "", step ? step : "") >= PATH_TEXT)
+        return say_fail(CTL_USAGE, "the batch's name is too long");
+    return CTL_OK;
+}
+
+static enum ctl_exit ask(struct http_answer *a, const struct upload_command *c, const char *method,
+                         const char *path, const struct http_body *body)
+{
+    http_answer_clear(a);
+    TRY_CTL(http_request(a, c->http, method, path, NULL, body));
+    return http_expect_json(a);
+}
+
+/* A batch becomes part of a URL. */
+static bool is_batch_name(const char *text)
+{
+    size_t len = strlen(text);
+
+    return len && len < 48 &&
+           strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") == len;
+}
+
+/* ---- Showing ---- */
+
+static enum ctl_exit show_rows(const struct upload_command *c, const json_t *answer)
+{
+    report_print_counts(answer);
+    /* A terminal shows what needs hands; a pipe gets the same unless told otherwise. */
+    report_print_rows(answer, c->all_rows);
+    return c->report ? report_write_tsv(answer, c->report) : CTL_OK;
+}
+
+static void show_json(const json_t *answer)
+{
+    (void)json_dumpf(answer, stdout, JSON_INDENT(2));
+    (void)putchar('\n');
+}
+
+static enum ctl_exit show_roster(const struct upload_command *c, const json_t *answer)
+{
+    if (c->json) {
+        show_json(answer);
+        return CTL_OK;
+    }
+    (void)printf("Roster of district %s: %" PRIu64 " lines, %" PRIu64 " in, %" PRIu64 " out, %" PRIu64
+                 " blank, %" PRIu64 " refused; %" PRIu64 " withdrawn since the last.\n",
+                 c->district, json_number(answer, "lines"), json_number(answer, "in"),
+                 json_number(answer, "out"), json_number(answer, "blank"), json_number(answer, "refused"),
+                 json_number(answer, "withdrawn"));
+    return show_rows(c, answer);
+}
+
+static enum ctl_exit show_batch(const struct upload_command *c, const json_t *answer)
+{
+    const char *fault = json_text(answer, "fault"), *advice = outcome_advice(outcome_from_code(fault));
+
+    if (c->json) {
+        show_json(answer);
+        return CTL_OK;
+    }
+    (void)printf("Batch %s is %s: %" PRIu64 " files, %" PRIu64 " judged, %" PRIu64 " stored.\n",
+                 json_text(answer, "id"), json_text(answer, "state"), json_number(answer, "files"),
+                 json_number(answer, "judged"), json_number(answer, "stored"));
+    if (*fault)
+        (void)printf("The upload as a whole is of no use: %s. %s\n", fault, advice ? advice : "");
+    return show_rows(c, answer);
+}
+
+/* ---- Steps ---- */
+
+static bool is_csv(const char *path)
+{
+    size_t len = strlen(path);
+
+    return len > 4 && strcasecmp(path + len - 4, ".csv") == 0;
+}
+
+static enum ctl_exit send_roster(const struct upload_command *c)
+{
+    const struct http_body body = {.type = is_csv(c->roster) ? "text/csv" : "text/tab-separated-values",
+                                   .file = c->roster};
+    CLEANUP(http_answer) struct http_answer a = {.status = 0};
+    char path[PATH_TEXT];
+
+    (void)snprintf(path, sizeof path, "/v1/districts/%s/roster", c->district);
+    TRY_CTL(ask(&a, c, "PUT", path, &body));
+    return show_roster(c, a.json);
+}
+
+static enum ctl_exit create_batch(char *batch, size_t size, const struct upload_command *c)
+{
+    CLEANUP(http_answer) struct http_answer a = {.status = 0};
+    char path[PATH_TEXT];
+
+    (void)snprintf(path, sizeof path, "/v1/districts/%s/batches?taken_on=%s", c->district, c->taken_on);
+    TRY_CTL(ask(&a, c, "POST", path, NULL));
+    if (!is_batch_name(json_text(a.json, "id")) || text_copy(batch, size, json_text(a.json, "id")))
+        return say_fail(CTL_FAILED, "the server named no batch");
+    return CTL_OK;
+}
+
+static enum ctl_exit send_photos(const struct upload_command *c, const char *batch)
+{
+    const struct http_body body = {.type = "application/zip", .file = c->photos};
+    CLEANUP(http_answer) struct http_answer a = {.status = 0};
+    char path[PATH_TEXT];
+
+    TRY_CTL(say_path(path, c, batch, "upload"));
+    return ask(&a, c, "PUT", path, &body);
+}
+
+static void pause_ms(long ms)
+{
+    struct timespec t = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+
+    (void)nanosleep(&t, NULL);
+}
+
+/* Until every file is judged, or the upload as a whole is refused. */
+static enum ctl_exit wait_for_report(struct http_answer *a, const struct upload_command *c, const char *batch)
+{
+    char path[PATH_TEXT];
+
+    TRY_CTL(say_path(path, c, batch, NULL));
+    for (long ms = POLL_FIRST_MS;; ms = ms < POLL_MAX_MS ? ms * 2 : POLL_MAX_MS) {
+        TRY_CTL(ask(a, c, "GET", path, NULL));
+        if (strcmp(json_text(a->json, "state"), "staging") != 0 || *json_text(a->json, "fault"))
+            break;
+        say_progress("judged %" PRIu64 " of %" PRIu64 " files", json_number(a->json, "judged"),
+                     json_number(a->json, "files"));
+        pause_ms(ms);
+    }
+    say_progress_end();
+    return CTL_OK;
+}
+
+/* commit or undo */
+static enum ctl_exit step_batch(const struct upload_command *c, const char *batch, const char *step)
+{
+    CLEANUP(http_answer) struct http_answer a = {.status = 0};
+    char path[PATH_TEXT];
+
+    TRY_CTL(say_path(path, c, batch, step));
+    TRY_CTL(ask(&a, c, "POST", path, NULL));
+    if (c->json)
+        show_json(a.json);
+    else
+        (void)printf("Batch %s is %s.\n", batch, json_text(a.json, "state"));
+    return CTL_OK;
+}
+
+static enum ctl_exit run_photos(const struct upload_command *c)
+{
+    CLEANUP(http_answer) struct http_answer a = {.status = 0};
+    char batch[48];
+
+    TRY_CTL(create_batch(batch, sizeof batch, c));
+    say_hint("Batch %s", batch);
+    TRY_CTL(send_photos(c, batch));
+    TRY_CTL(wait_for_report(&a, c, batch));
+    TRY_CTL(show_batch(c, a.json));
+    if (*json_text(a.json, "fault"))
+        return CTL_FAILED;
+    if (c->commit)
+        return step_batch(c, batch, "commit");
+    say_hint("Nothing is served yet. To commit: photoctl upload ... --batch %s --commit", batch);
+    return CTL_OK;
+}
+
+static enum ctl_exit run_batch(const struct upload_command *c)
+{
+    CLEANUP(http_answer) struct http_answer a = {.status = 0};
+    char path[PATH_TEXT];
+
+    if (c->commit)
+        return step_batch(c, c->batch, "commit");
+    if (c->undo)
+        return step_batch(c, c->batch, "undo");
+    TRY_CTL(say_path(path, c, c->batch, NULL));
+    TRY_CTL(ask(&a, c, "GET", path, NULL));
+    return show_batch(c, a.json);
+}
+
+/* ---- The command ---- */
+
+static enum ctl_exit check(const struct upload_command *c)
+{
+    struct date day;
+
+    if (!text_is_digits(c->district, 4))
+        return say_fail(CTL_USAGE, "--district is the four-digit School System code, leading zeros included");
+    if (c->batch && (c->roster || c->photos || c->commit + c->undo + c->show != 1))
+        return say_fail(CTL_USAGE,
+                        "--batch goes with exactly one of --commit, --undo and --show, and sends nothing");
+    if (c->batch && !is_batch_name(c->batch))
+        return say_fail(CTL_USAGE, "--batch is not the name of a batch");
+    if (!c->batch && (c->undo || c->show))
+        return say_fail(CTL_USAGE, "--undo and --show need --batch");
+    if (!c->batch && !c->roster && !c->photos)
+        return say_fail(CTL_USAGE, "nothing to do: give --roster, --photos or --batch");
+    if (!c->photos != !c->taken_on)
+        return say_fail(CTL_USAGE, "--photos and --taken-on go together");
+    if (c->taken_on && date_parse(&day, c->taken_on))
+        return say_fail(CTL_USAGE, "--taken-on is the day the photos were taken, as in 2026-09-16");
+    if (c->commit && !c->batch && !c->photos)
+        return say_fail(CTL_USAGE, "--commit needs --photos or --batch");
+    return CTL_OK;
+}
+
+static const char about[] = "Sends a district's roster and photos, and shows what became of each line and "
+                            "file.  Photos are served only once "
+                            "their batch is committed: look at the report first.\n\n"
+                            "Steps can be taken one by one: --roster; --photos with --taken-on; --batch with "
+                            "--commit, --undo or --show.";
+
+enum ctl_exit command_upload(int argc, char **argv)
+{
+    struct upload_command c = {.url = NULL};
+    const struct option_row rows[] = {
+        OPTION_NEED("url", "URL", c.url, "The office door, as in https://photos.example:8444."),
+        OPTION_NEED("ca", "FILE", c.ca, "The CA that issued the door's certificate (PEM)."),
+        OPTION_NEED("key-file", "FILE", c.key_file,
+                    "Holds the district's key, as `photoctl key issue` wrote it."),
+        OPTION_NEED("district", "CODE", c.district, "The district's four-digit School System code."),
+        OPTION_TEXT("roster", "FILE.tsv", c.roster,
+                    "The AIM Student Demographic file to send (or one named .csv)."),
+        OPTION_TEXT("photos", "FILE.zip", c.photos, "Photos named by State ID, as in 012345678.jpg."),
+        OPTION_TEXT("taken-on", "DATE", c.taken_on, "The day these photos were taken (YYYY-MM-DD)."),
+        OPTION_TEXT("batch", "ID", c.batch, "A batch sent before."),
+        OPTION_FLAG("commit", c.commit, "Commit the batch: from then on its photos are served."),
+        OPTION_FLAG("undo", c.undo, "Take the whole batch back."),
+        OPTION_FLAG("show", c.show, "Show the batch's state and report."),
+        OPTION_FLAG("all-rows", c.all_rows, "Show the good rows too."),
+        OPTION_TEXT("report", "FILE.tsv", c.report, "Also write all rows to this new file."),
+        OPTION_FLAG("json", c.json, "Print the server's answers as JSON."),
+    };
+    const struct usage u = {"upload", "", about, rows, sizeof rows / sizeof rows[0], NULL, 0};
+    CLEANUP(http) struct http *http = NULL;
+    enum ctl_exit code;
+
+    if (!options_read(&code, &u, argc, argv))
+        return code;
+    TRY_CTL(check(&c));
+    TRY_CTL(http_open(&http, &(struct http_options){.url = c.url, .ca = c.ca, .bearer_file = c.key_file}));
+    c.http = http;
+    if (c.batch)
+        return run_batch(&c);
+    if (c.roster)
+        TRY_CTL(send_roster(&c));
+    return c.photos ? run_photos(&c) : CTL_OK;
+}

@@ -1,0 +1,42 @@
+#ifndef PHOTOD_PARENT_FILES_H
+#define PHOTOD_PARENT_FILES_H
+
+#include <stdbool.h>
+#include <sys/stat.h>
+#include "photod/base/config.h"
+
+/*
+ * The files the parent reads for its children: they get sealed copies in
+ * memory and never a path.  The parent looks at sizes, modes and PEM
+ * markers; what stands between the markers is photod-web's to parse.
+ * Failures are logged here, in one line that names the file.
+ */
+
+/* A sealed copy of the file at path.  Expected: ERR_IO, ERR_LIMIT (1 MiB). */
+MUST_CHECK enum err file_seal(int *memfd, const char *what, const char *path);
+
+/* The root key, for the vault alone.  Expected: ERR_DENIED (others may read it), ERR_IO. */
+MUST_CHECK enum err root_key_open(int *fd, const struct config *c);
+
+enum tls_file { TLS_CERTIFICATE, TLS_KEY, TLS_CA, TLS_CRL, TLS_FILES };
+
+/* The four files of message TLS, in its order. */
+struct tls_files {
+    int fds[TLS_FILES]; /* owned sealed memfds */
+    struct file_stamp {
+        dev_t device;
+        ino_t inode;
+        off_t size;
+        struct timespec modified, changed;
+    } stamps[TLS_FILES]; /* as they were when last looked at */
+};
+
+#define TLS_FILES_NONE ((struct tls_files){.fds = {-1, -1, -1, -1}})
+
+/* Whether a file is another than when last looked at. */
+bool tls_changed(const struct tls_files *t, const struct config *c);
+/* Reads all four; on any error t keeps what it had and is quiet until a file changes again. */
+MUST_CHECK enum err tls_read(struct tls_files *t, const struct config *c);
+void tls_clear(struct tls_files *t);
+
+#endif

@@ -1,0 +1,419 @@
+#include <sodium.h>
+#include <stdio.h>
+#include <string.h>
+#include "lawapi/expiry.h"
+#include "photod/base/clock.h"
+#include "photod/base/log.h"
+#include "photod/base/text.h"
+#include "photod/vault/auth.h"
+#include "photod/vault/batch.h"
+#include "photod/vault/staging.h"
+#include "photod/wire/bulk.h"
+
+#define ROWS_MAX (64u << 20)
+
+enum err batch_load(struct vault *v, const unsigned char id[static SUBJECT_BYTES],
+                    struct shape_batch_record *out, struct record *read)
+{
+    struct take t;
+
+    TRY(record_get(v, KIND_BATCH, SEAL_BATCH, id, NULL, read));
+    if (!record_is_there(read))
+        return ERR_NOTFOUND;
+    t = record_take(read);
+    take_batch_record(&t, out);
+    return take_end(&t) ? ERR_CORRUPT : OK;
+}
+
+enum err batch_put(struct vault *v, struct store_batch *b, const unsigned char id[static SUBJECT_BYTES],
+                   const struct shape_batch_record *r)
+{
+    CLEANUP(buf) struct buf *plain = NULL;
+    struct pack p;
+
+    TRY(buf_new(&plain, 4096));
+    p = PACK(plain);
+    pack_batch_record(&p, r);
+    TRY(pack_end(&p));
+    return record_put(v, b, KIND_BATCH, SEAL_BATCH, id, NULL, plain);
+}
+
+/* ---- One change of a batch: decided, committed, answered ---- */
+
+struct batch_job {
+    struct job job;
+    struct asker to;
+    struct actor actor;
+    unsigned char id[SUBJECT_BYTES];
+    struct shape_batch_record record;
+    struct upload *upload; /* batch_uploaded() only */
+    struct vault *vault;
+};
+
+static void fill_state(struct shape_batch_state *s, const unsigned char *id,
+                       const struct shape_batch_record *r, uint32_t judged, uint64_t leaf)
+{
+    *s = (struct shape_batch_state){
+        .state = r->state,
+        .taken_on = r->taken_on,
+        .created_ms = r->created_ms,
+        .files = r->files,
+        .judged = judged,
+        .stored = r->stored,
+        .leaf = leaf,
+    };
+    hex_encode(s->batch, id, SUBJECT_BYTES);
+    (void)snprintf(s->fault, sizeof s->fault, "%s", r->fault);
+}
+
+static void batch_job_done(struct vault *v, struct job *j)
+{
+    struct batch_job *c = (struct batch_job *)j;
+    enum err e = job_result(j);
+
+    if (!e) {
+        struct shape_batch_state s;
+
+        fill_state(&s, c->id, &c->record, c->record.state == BATCH_STAGING ? 0 : c->record.files,
+                   j->outcome.first_leaf);
+        answer(v, c->to, MSG_BATCH_STATE, &s, NULL, 0);
+    } else if (j->outcome.result == STORE_CONFLICT) {
+        answer_refused(v, c->to, PROBLEM_BATCH_STATE, "the batch changed meanwhile; look at it again", 0);
+    } else {
+        answer_refused(v, c->to, problem_of(e), NULL, 0);
+    }
+    job_clear(j);
+    free(c);
+}
+
+static enum err batch_leaf(struct vault *v, struct batch_job *c, const char *type)
+{
+    struct leaf l;
+
+    leaf_begin(&l, type);
+    leaf_actor(&l, v, &c->actor);
+    leaf_hex(&l, "batch", c->id, sizeof c->id);
+    if (c->record.files) {
+        leaf_number(&l, "files", c->record.files);
+        leaf_number(&l, "stored", c->record.stored);
+    }
+    return leaf_add(&l, v, c->job.batch, NULL);
+}
+
+static struct batch_job *batch_job_new(struct vault *v, struct asker to, const struct actor *a)
+{
+    struct batch_job *c = calloc(1, sizeof *c);
+
+    if (!c)
+        return NULL;
+    c->to = to;
+    c->actor = *a;
+    c->vault = v;
+    c->job.lane = LANE_BULK;
+    c->job.done = batch_job_done;
+    if (store_batch_new(&c->job.batch)) {
+        free(c);
+        return NULL;
+    }
+    return c;
+}
+
+static void batch_job_give_up(struct vault *v, struct batch_job *c, struct asker to, enum err e)
+{
+    log_error("a batch could not be changed: %s", err_name(e));
+    answer_refused(v, to, problem_of(e), NULL, 0);
+    if (c)
+        job_clear(&c->job);
+    free(c);
+}
+
+/* ---- Create ---- */
+
+static enum err create(struct vault *v, struct batch_job *c, struct date taken_on)
+{
+    CLEANUP(dek) struct dek *d = NULL;
+
+    randombytes_buf(c->id, sizeof c->id);
+    c->record = (struct shape_batch_record){
+        .state = BATCH_STAGING,
+        .taken_on = taken_on,
+        .created_ms = (uint64_t)clock_wall_ms(),
+    };
+    memcpy(c->record.district, c->actor.district, sizeof c->record.district);
+    TRY(dek_make(v, c->job.batch, c->id, 0, &d));
+    TRY(batch_put(v, c->job.batch, c->id, &c->record));
+    TRY(batch_leaf(v, c, "batch-create"));
+    return committer_submit(v->committer, &c->job);
+}
+
+static enum problem judge_taken_on(const char *text, struct date *out)
+{
+    struct date today = law_today(clock_wall_ms());
+
+    if (date_parse(out, text) || date_compare(*out, today) > 0)
+        return PROBLEM_TAKEN_ON_MALFORMED;
+    return photo_is_servable(*out, today) ? PROBLEM_NONE : PROBLEM_TAKEN_ON_TOO_OLD;
+}
+
+void answer_batch_create(struct vault *v, struct peer *p, struct message *m)
+{
+    const struct shape_batch_create *ask = &m->is.batch_create;
+    struct asker to = asker_of(p, m);
+    enum problem problem;
+    struct batch_job *c;
+    struct date taken_on;
+    struct actor a;
+    enum err e;
+
+    if (auth_key(v, to, ask->key, ask->district, ask->source, &a))
+        return;
+    problem = judge_taken_on(ask->taken_on, &taken_on);
+    if (!problem && !spool_has_room(v))
+        problem = PROBLEM_STORAGE_FULL;
+    if (problem) {
+        refuse_known(v, to, &a, problem, NULL, NULL);
+        return;
+    }
+    c = batch_job_new(v, to, &a);
+    e = c ? create(v, c, taken_on) : ERR_NOMEM;
+    if (e)
+        batch_job_give_up(v, c, to, e);
+}
+
+/* ---- By id ---- */
+
+/* The batch that the question names, if it is this district's; else the answer was sent. */
+static enum err find(struct vault *v, struct asker to, const struct shape_batch_name *ask, struct actor *a,
+                     unsigned char id[static SUBJECT_BYTES], struct shape_batch_record *r,
+                     struct record *read)
+{
+    enum err e = auth_key(v, to, ask->key, ask->district, ask->source, a);
+
+    if (e)
+        return e;
+    e = hex_decode(id, SUBJECT_BYTES, ask->batch) ? ERR_NOTFOUND : batch_load(v, id, r, read);
+    if (!e && strcmp(r->district, a->district) != 0)
+        e = ERR_NOTFOUND;
+    if (e == ERR_NOTFOUND)
+        refuse_known(v, to, a, PROBLEM_BATCH_UNKNOWN, NULL, NULL);
+    else if (e)
+        answer_refused(v, to, problem_of(e), NULL, 0);
+    return e;
+}
+
+static const char *const state_names[] = {"staging", "staged", "committed", "undone"};
+
+static void refuse_state(struct vault *v, struct asker to, const struct actor *a,
+                         const struct shape_batch_record *r, const char *more)
+{
+    char text[200];
+
+    (void)snprintf(text, sizeof text, "the batch is %s%s",
+                   r->state < BATCH_STATE_COUNT ? state_names[r->state] : "?", more);
+    refuse_known(v, to, a, PROBLEM_BATCH_STATE, text, NULL);
+}
+
+void answer_batch_upload(struct vault *v, struct peer *p, struct message *m)
+{
+    CLEANUP(record) struct record read = RECORD_NONE;
+    struct asker to = asker_of(p, m);
+    struct shape_upload_name name;
+    unsigned char id[SUBJECT_BYTES];
+    struct shape_batch_record r;
+    struct dek *d = NULL;
+    struct upload *u;
+    struct actor a;
+    enum err e;
+
+    if (find(v, to, &m->is.batch_name, &a, id, &r, &read))
+        return;
+    if (r.state != BATCH_STAGING || r.uploaded || upload_is_open(v, id)) {
+        refuse_state(v, to, &a, &r, r.uploaded ? " and has its upload" : ", an upload is under way");
+        return;
+    }
+    if (!spool_has_room(v)) {
+        refuse_known(v, to, &a, PROBLEM_STORAGE_FULL, NULL, NULL);
+        return;
+    }
+    e = dek_load(v, id, 0, &d);
+    if (!e)
+        e = upload_open(v, p, &a, id, d, false, "application/zip", &u);
+    if (e) {
+        log_error("an upload could not be opened: %s", err_name(e));
+        answer_refused(v, to, problem_of(e), NULL, 0);
+        return;
+    }
+    name = (struct shape_upload_name){.upload = u->id};
+    answer(v, to, MSG_UPLOAD_READY, &name, NULL, 0);
+}
+
+static enum err sync_upload(struct job *j)
+{
+    struct batch_job *c = (struct batch_job *)j;
+
+    return spool_sync(c->vault, c->id);
+}
+
+static void uploaded_done(struct vault *v, struct job *j)
+{
+    struct batch_job *c = (struct batch_job *)j;
+
+    upload_forget(v, c->upload);
+    if (!job_result(j))
+        staging_wake(v);
+    else
+        spool_remove(v, c->id);
+    batch_job_done(v, j);
+}
+
+static enum err uploaded(struct vault *v, struct batch_job *c)
+{
+    CLEANUP(record) struct record read = RECORD_NONE;
+
+    memcpy(c->id, c->upload->spool_id, sizeof c->id);
+    TRY(batch_load(v, c->id, &c->record, &read));
+    c->record.uploaded = 1;
+    c->record.bytes = c->upload->bytes;
+    TRY(record_expect(c->job.batch, KIND_BATCH, c->id, &read));
+    TRY(batch_put(v, c->job.batch, c->id, &c->record));
+    TRY(batch_leaf(v, c, "batch-upload"));
+    c->job.work = sync_upload;
+    c->job.done = uploaded_done;
+    return committer_submit(v->committer, &c->job);
+}
+
+void batch_uploaded(struct vault *v, struct asker to, struct upload *u)
+{
+    struct batch_job *c = batch_job_new(v, to, &u->actor);
+    enum err e = ERR_NOMEM;
+
+    if (c) {
+        c->upload = u;
+        e = uploaded(v, c);
+    }
+    if (!e) {
+        u->peer = 0; /* nobody else may go on with it */
+        return;
+    }
+    spool_remove(v, u->spool_id);
+    upload_forget(v, u);
+    batch_job_give_up(v, c, to, e);
+}
+
+/* ---- Commit and undo ---- */
+
+static void change_state(struct vault *v, struct peer *p, struct message *m, enum batch_state from,
+                         enum batch_state into, const char *leaf_type)
+{
+    CLEANUP(record) struct record read = RECORD_NONE;
+    struct asker to = asker_of(p, m);
+    struct batch_job *c;
+    struct shape_batch_record r;
+    unsigned char id[SUBJECT_BYTES];
+    struct actor a;
+    enum err e;
+
+    if (find(v, to, &m->is.batch_name, &a, id, &r, &read))
+        return;
+    if (r.state != from || r.fault[0]) {
+        refuse_state(v, to, &a, &r, r.fault[0] ? " and its upload is of no use" : "");
+        return;
+    }
+    c = batch_job_new(v, to, &a);
+    e = c ? OK : ERR_NOMEM;
+    if (!e) {
+        memcpy(c->id, id, sizeof c->id);
+        c->record = r;
+        c->record.state = (unsigned char)into;
+        if (into == BATCH_COMMITTED)
+            c->record.committed_ms = (uint64_t)clock_wall_ms();
+        e = record_expect(c->job.batch, KIND_BATCH, id, &read);
+    }
+    if (!e)
+        e = batch_put(v, c->job.batch, id, &c->record);
+    if (!e)
+        e = batch_leaf(v, c, leaf_type);
+    if (!e)
+        e = committer_submit(v->committer, &c->job);
+    if (e)
+        batch_job_give_up(v, c, to, e);
+}
+
+void answer_batch_commit(struct vault *v, struct peer *p, struct message *m)
+{
+    change_state(v, p, m, BATCH_STAGED, BATCH_COMMITTED, "batch-commit");
+}
+
+void answer_batch_undo(struct vault *v, struct peer *p, struct message *m)
+{
+    change_state(v, p, m, BATCH_COMMITTED, BATCH_UNDONE, "batch-undo");
+}
+
+/* ---- Report ---- */
+
+struct report {
+    struct vault *vault;
+    const struct dek *dek;
+    const unsigned char *batch;
+    struct buf *rows;
+    uint32_t count;
+};
+
+static enum err report_visit(void *context, const unsigned char *key, size_t key_len,
+                             const unsigned char *value, size_t value_len)
+{
+    struct report *r = context;
+    struct binding b;
+    uint32_t row = 0;
+
+    if (key_len != ROW_KEY_BYTES)
+        return ERR_CORRUPT;
+    for (size_t i = SUBJECT_BYTES; i < ROW_KEY_BYTES; i++)
+        row = row << 8 | key[i];
+    b = binding_of(SEAL_ROW, r->batch, row);
+    r->count++;
+    return envelope_open(r->rows, r->dek, &b, value, value_len);
+}
+
+static enum err make_report(struct vault *v, const unsigned char *id, struct buf *rows, uint32_t *count)
+{
+    CLEANUP(dek) struct dek *d = NULL;
+    struct report r = {.vault = v, .batch = id, .rows = rows};
+
+    TRY(dek_load(v, id, 0, &d));
+    r.dek = d;
+    TRY(store_walk(v->store, KIND_ROW, id, SUBJECT_BYTES, report_visit, &r));
+    *count = r.count;
+    return OK;
+}
+
+void answer_batch_get(struct vault *v, struct peer *p, struct message *m)
+{
+    CLEANUP(record) struct record read = RECORD_NONE;
+    CLEANUP(buf) struct buf *rows = NULL;
+    CLEANUP(fd) int fd = -1;
+    struct asker to = asker_of(p, m);
+    struct shape_batch_state s;
+    unsigned char id[SUBJECT_BYTES];
+    struct shape_batch_record r;
+    uint32_t judged = 0;
+    struct actor a;
+    enum err e;
+
+    if (find(v, to, &m->is.batch_name, &a, id, &r, &read))
+        return;
+    e = buf_new(&rows, ROWS_MAX);
+    if (!e)
+        e = make_report(v, id, rows, &judged);
+    if (!e)
+        e = bulk_new(&fd, buf_bytes(rows), buf_len(rows));
+    if (e) {
+        log_error("a report could not be made: %s", err_name(e));
+        answer_refused(v, to, problem_of(e), NULL, 0);
+        return;
+    }
+    if (r.state == BATCH_STAGING)
+        r.files = staging_files(v, id);
+    fill_state(&s, id, &r, judged, 0);
+    answer(v, to, MSG_BATCH_REPORT, &s, &fd, 1);
+}

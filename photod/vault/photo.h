@@ -1,0 +1,38 @@
+#ifndef PHOTOD_VAULT_PHOTO_H
+#define PHOTOD_VAULT_PHOTO_H
+
+#include "lawapi/outcome.h"
+#include "photod/vault/batch.h"
+
+/*
+ * The verdict on one file of a batch: a row of its report, and, for a photo
+ * that may be kept, its three renditions, in one transaction with its leaf.
+ */
+struct verdict {
+    uint32_t row; /* index in the ZIP */
+    char file[256];
+    char state_id[10]; /* "" when the name gives none */
+    enum outcome outcome;
+};
+
+/* Whether a photo of this child may be stored in this batch, before its bytes are read: OUTCOME_STORED if so.
+ */
+MUST_CHECK enum err photo_judge(struct vault *v, const struct shape_batch_record *batch, const char *state_id,
+                                struct date taken_on, enum outcome *out);
+
+/* The rows of files that are not stored; at most ROWS_AT_ONCE. */
+#define ROWS_AT_ONCE 256
+MUST_CHECK enum err rows_put(struct vault *v, struct store_batch *b, const unsigned char *batch_id,
+                             const struct dek *batch_dek, const struct verdict *verdicts, size_t count);
+
+/*
+ * Decides on a judged picture: fills the batch with key, renditions,
+ * generation, row and leaf; or, when consent changed meanwhile, with the row
+ * alone.  verdict->outcome says which.  pictures: the workers' three
+ * memfds.  Expected: ERR_MALFORMED, what came is no such rendition.
+ */
+MUST_CHECK enum err photo_decide(struct vault *v, struct store_batch *b, const unsigned char *batch_id,
+                                 const struct shape_batch_record *batch, const struct dek *batch_dek,
+                                 struct verdict *verdict, struct date taken_on, const int pictures[static 3]);
+
+#endif

@@ -1,0 +1,71 @@
+#ifndef PHOTOD_VAULT_RECORD_H
+#define PHOTOD_VAULT_RECORD_H
+
+#include "photod/vault/vault.h"
+
+/* The vault's records: their shapes (records.def), and how they are sealed and kept. */
+#define SHAPES "photod/vault/records.def"
+#include "photod/wire/shape_structs.inc"
+#undef SHAPES
+
+/* KIND_KEY and KIND_RENDITION keys: subject, generation (8, big endian) [, rendition]. */
+#define KEY_BYTES           (SUBJECT_BYTES + 8)
+#define RENDITION_KEY_BYTES (KEY_BYTES + 1)
+#define ROW_KEY_BYTES       (SUBJECT_BYTES + 4)
+
+void key_of_dek(unsigned char key[static KEY_BYTES], const unsigned char *subject, uint64_t generation);
+void key_of_rendition(unsigned char key[static RENDITION_KEY_BYTES], const unsigned char *sid,
+                      uint64_t generation, unsigned rendition);
+void key_of_row(unsigned char key[static ROW_KEY_BYTES], const unsigned char *batch, uint32_t row);
+
+struct binding binding_of(enum seal_class class, const unsigned char *subject, uint64_t generation);
+
+/*
+ * A value read: its plain bytes, and its sealed ones, which a decision that
+ * rests on it expects unchanged.  Both NULL: there is none.
+ */
+struct record {
+    struct buf *plain, *sealed;
+};
+
+#define RECORD_NONE ((struct record){NULL, NULL})
+
+void record_clear(struct record *r);
+static inline void record_cleanup(struct record *r)
+{
+    record_clear(r);
+}
+bool record_is_there(const struct record *r);
+/* For reading the fields. */
+struct take record_take(const struct record *r);
+
+/*
+ * Reads and opens the value of a 16-byte key; absent is OK and leaves *out
+ * empty.  dek NULL: the record key.  Expected: ERR_CORRUPT.
+ */
+MUST_CHECK enum err record_get(struct vault *v, enum store_kind kind, enum seal_class class,
+                               const unsigned char *subject, const struct dek *dek, struct record *out);
+/* Makes the batch hold only while the value is as it was read. */
+MUST_CHECK enum err record_expect(struct store_batch *b, enum store_kind kind, const unsigned char *subject,
+                                  const struct record *r);
+MUST_CHECK enum err record_put(struct vault *v, struct store_batch *b, enum store_kind kind,
+                               enum seal_class class, const unsigned char *subject, const struct dek *dek,
+                               const struct buf *plain);
+
+/* Expected: ERR_NOTFOUND, it was never made or is erased. */
+MUST_CHECK enum err dek_load(struct vault *v, const unsigned char *subject, uint64_t generation,
+                             struct dek **out);
+/* A new DEK, its wrapped form put with the batch. */
+MUST_CHECK enum err dek_make(struct vault *v, struct store_batch *b, const unsigned char *subject,
+                             uint64_t generation, struct dek **out);
+
+/* Domains of keys_index() for principals and the like. */
+#define INDEX_DISTRICT    "district"
+#define INDEX_AGENCY      "agency"
+#define INDEX_CREDENTIAL  "credential"
+#define INDEX_KEY         "key"
+#define INDEX_CASE        "case"
+#define INDEX_IDEMPOTENCY "idempotency"
+#define INDEX_META        "meta"
+
+#endif

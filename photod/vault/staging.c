@@ -1,0 +1,319 @@
+#include <stdio.h>
+#include <string.h>
+#include "photod/base/log.h"
+#include "photod/vault/audit.h"
+#include "photod/vault/roster.h"
+#include "photod/vault/staging_state.h"
+#include "photod/vault/worker.h"
+#include "photod/wire/bulk.h"
+
+#define ENTRY_TRIES 2 /* a worker may die for reasons that are not the file's */
+#define OPEN_TRIES  3
+
+/* ---- Begin and end ---- */
+
+static void staging_clear(struct staging *s)
+{
+    for (uint32_t i = 0; i < s->count; i++)
+        if (s->entries[i].fd >= 0)
+            (void)close(s->entries[i].fd);
+    free(s->entries);
+    dek_free(s->dek);
+    free(s);
+}
+
+void staging_free(struct vault *v)
+{
+    if (v->staging)
+        staging_clear(v->staging);
+    v->staging = NULL;
+}
+
+struct found_batch {
+    struct vault *vault;
+    bool found;
+    unsigned char id[SUBJECT_BYTES];
+    struct shape_batch_record record;
+};
+
+/* The oldest batch that is uploaded and not judged. */
+static enum err find_visit(void *context, const unsigned char *key, size_t key_len,
+                           const unsigned char *value, size_t value_len)
+{
+    struct found_batch *f = context;
+    CLEANUP(buf) struct buf *plain = NULL;
+    struct shape_batch_record r;
+    struct binding b;
+    struct take t;
+
+    if (key_len != SUBJECT_BYTES)
+        return ERR_CORRUPT;
+    b = binding_of(SEAL_BATCH, key, 0);
+    TRY(buf_new(&plain, 4096));
+    TRY(envelope_open(plain, keys_record_key(f->vault->keys), &b, value, value_len));
+    t = TAKE_BYTES(buf_bytes(plain), buf_len(plain));
+    take_batch_record(&t, &r);
+    TRY(take_end(&t));
+    if (r.state != BATCH_STAGING || !r.uploaded || (f->found && f->record.created_ms <= r.created_ms))
+        return OK;
+    f->found = true;
+    f->record = r;
+    memcpy(f->id, key, SUBJECT_BYTES);
+    return OK;
+}
+
+static void begin_next(struct vault *v)
+{
+    struct found_batch f = {.vault = v};
+    struct staging *s;
+    enum err e = store_walk(v->store, KIND_BATCH, "", 0, find_visit, &f);
+
+    if (!e && !f.found)
+        return;
+    s = e ? NULL : calloc(1, sizeof *s);
+    if (!e && !s)
+        e = ERR_NOMEM;
+    if (!e) {
+        memcpy(s->id, f.id, sizeof s->id);
+        s->record = f.record;
+        e = dek_load(v, s->id, 0, &s->dek);
+    }
+    if (e) {
+        log_error("a batch cannot be judged: %s", err_name(e));
+        free(s);
+        return;
+    }
+    v->staging = s;
+}
+
+struct finish_job {
+    struct job job;
+    unsigned char id[SUBJECT_BYTES];
+};
+
+static void finish_done(struct vault *v, struct job *j)
+{
+    struct finish_job *f = (struct finish_job *)j;
+    enum err e = job_result(j);
+
+    if (!e) {
+        spool_remove(v, f->id);
+        staging_free(v);
+    } else {
+        log_error("a judged batch could not be closed: %s", err_name(e));
+        v->staging->finishing = false;
+        v->staging->broken = true;
+    }
+    job_clear(j);
+    free(f);
+    if (!e)
+        staging_pump(v);
+}
+
+static enum err finish(struct vault *v, struct staging *s, struct finish_job *f)
+{
+    CLEANUP(record) struct record read = RECORD_NONE;
+    struct shape_batch_record r;
+    struct leaf l;
+
+    TRY(store_batch_new(&f->job.batch));
+    TRY(batch_load(v, s->id, &r, &read));
+    r.state = BATCH_STAGED;
+    r.files = s->count;
+    r.stored = s->stored;
+    memcpy(r.fault, s->record.fault, sizeof r.fault);
+    TRY(record_expect(f->job.batch, KIND_BATCH, s->id, &read));
+    TRY(batch_put(v, f->job.batch, s->id, &r));
+    leaf_begin(&l, "batch-staged");
+    leaf_text(&l, "district", r.district);
+    leaf_hex(&l, "batch", s->id, sizeof s->id);
+    leaf_number(&l, "files", r.files);
+    leaf_number(&l, "stored", r.stored);
+    if (r.fault[0])
+        leaf_text(&l, "fault", r.fault);
+    TRY(leaf_add(&l, v, f->job.batch, NULL));
+    f->job.lane = LANE_BULK;
+    f->job.done = finish_done;
+    memcpy(f->id, s->id, sizeof f->id);
+    return committer_submit(v->committer, &f->job);
+}
+
+/* Lets the ZIP worker go. */
+static void close_zip(struct vault *v, struct staging *s)
+{
+    struct peer *p = s->zip_worker ? peer_find(v, (struct asker){s->zip_worker, 0}) : NULL;
+
+    s->zip_worker = 0;
+    if (p && worker_ask(v, p, STATE_IDLE, MSG_ZIP_CLOSE, NULL, NULL, 0))
+        worker_answered(p, STATE_IDLE);
+}
+
+static void finish_staging(struct vault *v, struct staging *s)
+{
+    struct finish_job *f = calloc(1, sizeof *f);
+    enum err e = f ? finish(v, s, f) : ERR_NOMEM;
+
+    s->finishing = true;
+    close_zip(v, s);
+    if (!e)
+        return;
+    log_error("a judged batch could not be closed: %s", err_name(e));
+    if (f)
+        job_clear(&f->job);
+    free(f);
+    s->finishing = false;
+    s->broken = true;
+}
+
+/* The upload as a whole is of no use. */
+void staging_fault(struct vault *v, struct staging *s, const char *code)
+{
+    (void)snprintf(s->record.fault, sizeof s->record.fault, "%s",
+                   outcome_from_code(code) < OUTCOME_COUNT ? code : outcome_code(OUTCOME_NOT_A_ZIP));
+    s->listed = true;
+    s->count = s->rowed = 0;
+    finish_staging(v, s);
+}
+
+/* ---- Chunks for the ZIP worker ---- */
+
+void staging_chunk_want(struct vault *v, struct peer *p, struct message *m)
+{
+    CLEANUP(buf) struct buf *plain = NULL;
+    CLEANUP(fd) int fd = -1;
+    struct shape_chunk c = {.number = m->is.chunk.number};
+    struct staging *s = v->staging;
+    enum err e;
+
+    if (!s || s->zip_worker != p->id) {
+        peer_drop(v, p);
+        return;
+    }
+    e = buf_new(&plain, VAULT_CHUNK);
+    if (!e)
+        e = spool_read(v, s->id, s->dek, c.number, plain);
+    if (!e)
+        e = bulk_new(&fd, buf_bytes(plain), buf_len(plain));
+    if (e) {
+        log_error("chunk %u of an upload cannot be read: %s", c.number, err_name(e));
+        peer_drop(v, p);
+        return;
+    }
+    peer_send(v, p, MSG_CHUNK, 0, &c, &fd, 1);
+}
+
+/* ---- Workers die ---- */
+
+void entry_to_read(struct staging *s, uint32_t index)
+{
+    s->entries[index].phase = TO_READ;
+    if (index < s->next)
+        s->next = index;
+}
+
+/* The file is tried once more, because the worker may have died of something else. */
+void entry_lost(struct vault *v, struct staging *s, uint32_t index, enum outcome outcome)
+{
+    struct entry *e = &s->entries[index];
+
+    if (++e->tries < ENTRY_TRIES)
+        entry_to_read(s, index);
+    else
+        entry_verdict(v, s, index, outcome);
+}
+
+void staging_worker_gone(struct vault *v, const struct peer *p)
+{
+    struct staging *s = v->staging;
+    struct imaging *im = imaging_of(s, p->id);
+
+    if (!s || s->finishing)
+        return;
+    if (im) {
+        im->worker = 0;
+        entry_lost(v, s, im->entry, OUTCOME_TOO_SLOW);
+    }
+    if (s->zip_worker != p->id)
+        return;
+    s->zip_worker = 0;
+    if (s->reading && s->entries[s->in_hand].phase == READING) {
+        s->reading = false;
+        entry_lost(v, s, s->in_hand, OUTCOME_ENTRY_DAMAGED);
+    }
+    if (!s->listed && s->opens >= OPEN_TRIES)
+        staging_fault(v, s, outcome_code(OUTCOME_NOT_A_ZIP));
+}
+
+/* ---- The pump: whatever can go on, does ---- */
+
+static void open_zip(struct vault *v, struct staging *s)
+{
+    struct shape_zip_open ask = {.bytes = s->record.bytes, .chunk_bytes = VAULT_CHUNK};
+    struct peer *p = worker_idle(v);
+
+    if (!p)
+        return;
+    s->opens++;
+    s->zip_worker = p->id;
+    (void)worker_ask(v, p, STATE_ZIP, MSG_ZIP_OPEN, &ask, NULL, 0);
+}
+
+static void read_next(struct vault *v, struct staging *s)
+{
+    struct shape_zip_index ask;
+    struct peer *p = peer_find(v, (struct asker){s->zip_worker, 0});
+
+    while (s->next < s->count && s->entries[s->next].phase != TO_READ)
+        s->next++;
+    if (!p || p->busy_since_ms || s->next == s->count)
+        return;
+    ask = (struct shape_zip_index){.index = s->next};
+    s->entries[s->next].phase = READING;
+    s->reading = true;
+    s->in_hand = s->next;
+    (void)worker_ask(v, p, STATE_ZIP, MSG_ZIP_READ, &ask, NULL, 0);
+}
+
+void staging_pump(struct vault *v)
+{
+    struct staging *s;
+
+    if (v->stopping)
+        return;
+    rosters_wake(v);
+    if (!v->staging)
+        begin_next(v);
+    s = v->staging;
+    if (!s || s->broken || s->finishing)
+        return;
+    if (s->listed && s->rowed == s->count) {
+        finish_staging(v, s);
+        return;
+    }
+    if (!s->zip_worker && (!s->listed || s->next < s->count))
+        open_zip(v, s);
+    if (!s->listed)
+        return;
+    if (s->reading)
+        imaging_dispatch(v, s);
+    if (!s->reading && s->zip_worker)
+        read_next(v, s);
+}
+
+void staging_wake(struct vault *v)
+{
+    struct staging *s = v->staging;
+
+    if (s && s->broken) {
+        s->broken = false;
+        rows_commit(v, s);
+    }
+    staging_pump(v);
+}
+
+uint32_t staging_files(struct vault *v, const unsigned char id[static SUBJECT_BYTES])
+{
+    struct staging *s = v->staging;
+
+    return s && memcmp(s->id, id, sizeof s->id) == 0 ? s->count : 0;
+}

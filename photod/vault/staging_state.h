@@ -1,0 +1,81 @@
+#ifndef PHOTOD_VAULT_STAGING_STATE_H
+#define PHOTOD_VAULT_STAGING_STATE_H
+
+#include "photod/vault/photo.h"
+#include "photod/vault/staging.h"
+
+/*
+ * The batch being judged, shared by the files that judge it: listing.c (what
+ * the ZIP lists), imaging.c (one picture), rows.c (verdicts without a
+ * picture) and staging.c (begin, go on, end).
+ */
+#define IMAGES_MAX     64
+#define PHOTOS_AT_ONCE 32 /* photos on their way to the disk */
+
+/*
+ * A file of the ZIP:
+ *   TO_READ   a photo of a child who may be stored
+ *   READING   the ZIP worker unpacks it
+ *   READ      its bytes wait for a worker
+ *   IMAGING   a worker normalises it
+ *   STORING   photo and row are on their way to the disk; if that fails, TO_READ again
+ *   VERDICT   judged without a picture; its row is still to be committed
+ *   ROWING    that row is on its way to the disk; if that fails, VERDICT again
+ *   ROWED     its row is durable
+ */
+enum phase { TO_READ, READING, READ, IMAGING, STORING, VERDICT, ROWING, ROWED };
+
+struct entry {
+    struct verdict verdict;
+    enum phase phase;
+    unsigned tries;
+    int fd; /* READ: its bytes */
+};
+
+struct imaging {
+    uint64_t worker; /* peer id; 0: none */
+    uint32_t entry;
+};
+
+struct staging {
+    unsigned char id[SUBJECT_BYTES];
+    struct shape_batch_record record;
+    struct dek *dek;
+
+    uint64_t zip_worker; /* peer id; 0: none */
+    unsigned opens;
+    bool listed, finishing;
+
+    struct entry *entries;
+    uint32_t count, rowed, stored;
+    uint32_t next; /* no entry before it is TO_READ */
+    bool reading;  /* the entry in hand is READING or READ */
+    uint32_t in_hand;
+    unsigned photos; /* photo jobs at the committing thread */
+    bool broken;     /* gave up until the next wake: the disk refused */
+    struct imaging imaging[IMAGES_MAX];
+};
+
+/* Whatever can go on, does.  The batch may be finished and gone afterwards. */
+void staging_pump(struct vault *v);
+/* The upload as a whole is of no use: an outcome code says why. */
+void staging_fault(struct vault *v, struct staging *s, const char *code);
+/* The file is to be read (again). */
+void entry_to_read(struct staging *s, uint32_t index);
+/* A worker died over this file: it is tried once more, then gets this outcome. */
+void entry_lost(struct vault *v, struct staging *s, uint32_t index, enum outcome outcome);
+
+/* The row of this entry is durable. */
+void entry_rowed(struct staging *s, uint32_t index, enum outcome outcome);
+/* Gives a file its verdict and commits the row. */
+void entry_verdict(struct vault *v, struct staging *s, uint32_t index, enum outcome outcome);
+void entry_verdict_code(struct vault *v, struct staging *s, uint32_t index, const char *code);
+/* Commits the rows of all entries of phase VERDICT. */
+void rows_commit(struct vault *v, struct staging *s);
+
+/* The slot of a worker that normalises a picture; worker 0: a free slot.  NULL: none. */
+struct imaging *imaging_of(struct staging *s, uint64_t worker);
+/* Gives the picture in hand to a worker, if one is idle. */
+void imaging_dispatch(struct vault *v, struct staging *s);
+
+#endif

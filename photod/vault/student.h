@@ -1,0 +1,54 @@
+#ifndef PHOTOD_VAULT_STUDENT_H
+#define PHOTOD_VAULT_STUDENT_H
+
+#include "lawapi/none.h"
+#include "photod/vault/record.h"
+
+/*
+ * What the vault knows of one student: the history of answers, and, of those
+ * opted in, the record and the photo generations.
+ */
+#define CONSENT_MAX 200
+
+struct student {
+    unsigned char sid[SID_BYTES];
+    struct record consent, generations, details; /* details: the student record, under its own DEK */
+    struct consent_entry answers[CONSENT_MAX];
+    size_t answer_count;
+};
+
+MUST_CHECK enum err student_load(struct student *out, struct vault *v, const char *state_id);
+void student_clear(struct student *s);
+static inline void student_cleanup(struct student *s)
+{
+    student_clear(s);
+}
+
+enum consent_state student_consent(const struct student *s, const struct vault *v, struct date today);
+/* Expected: ERR_NOTFOUND. */
+MUST_CHECK enum err student_details(const struct student *s, struct shape_student_record *out);
+
+/*
+ * The photo that may be served: the newest generation whose batch is
+ * committed.  Expected: ERR_NOTFOUND; *expired then says whether the only
+ * ones are too old.  Its batch record is read into *batch, to be expected
+ * unchanged.
+ */
+MUST_CHECK enum err student_current(const struct student *s, struct vault *v, struct date today,
+                                    struct shape_generation_record *out, struct record *batch, bool *expired);
+/* Why there is no photo to serve. */
+enum none_reason student_reason(const struct student *s, enum consent_state state, bool expired);
+
+/* Makes a batch hold only while what the decision rests on is as it was read. */
+MUST_CHECK enum err student_expect(const struct student *s, struct store_batch *b);
+
+/*
+ * Adds to a batch the erasing of everything but the answers: intent leaf,
+ * open erasure, record, renditions and DEKs.  erasure_finish() ends it.
+ */
+MUST_CHECK enum err student_erase(const struct student *s, struct vault *v, struct store_batch *b,
+                                  const char *reason);
+/* Ends the open erasures: DEKs gone for certain, done leaf.  Also at start, for those a crash left open. */
+void erasures_finish(struct vault *v);
+
+#endif

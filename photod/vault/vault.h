@@ -1,0 +1,56 @@
+#ifndef PHOTOD_VAULT_VAULT_H
+#define PHOTOD_VAULT_VAULT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "keys/envelope.h"
+#include "keys/keyfile.h"
+#include "lawapi/consent.h"
+#include "lawapi/problem.h"
+#include "photod/base/config.h"
+#include "photod/confine/confine.h"
+#include "photod/vault/peer.h"
+#include "photod/wire/channel.h"
+#include "store/store.h"
+#include "store/tiles.h"
+
+/*
+ * photod-vault: the only place where store and keys meet.  Two threads.  The
+ * deciding thread owns everything in struct vault but what is marked; the
+ * committing thread (commit.h) does what waits for the disk.  A decision is
+ * made from what was read, and is void when that changed before it was
+ * committed: it is then made again.
+ */
+struct vault {
+    struct config config;
+    struct confined confined;
+    struct keys *keys;
+    struct store *store;
+    struct tiles *tiles; /* the committing thread's once it runs */
+    int state_fd, spool_fd, log_fd;
+    enum consent_policy policy;
+    int64_t started_ms;
+
+    struct channel parent;
+    int admin_listen; /* photoctl's socket */
+    struct peer *peers;
+    uint64_t next_peer_id;
+    bool stopping;
+
+    struct committer *committer;
+    struct lookup *lookups; /* lookups not answered yet: lookup.c */
+    struct upload *uploads; /* uploads under way: upload.c */
+    uint64_t next_upload_id;
+    struct staging *staging;    /* the batch being judged: staging.c */
+    struct roster_job *rosters; /* rosters being parsed: roster.c */
+    bool unhealthy;             /* a commit took longer than a second */
+    int64_t heartbeat_ms;       /* when the next one is due */
+
+    struct shape_process processes[96]; /* as the parent reports them, for status */
+    unsigned process_count;
+};
+
+#define VAULT_CHUNK (1u << 20) /* bytes of an upload in one message and one spool file */
+#define VAULT_TRIES 3          /* how often a decision is made again after a conflict */
+
+#endif

@@ -1,0 +1,44 @@
+#include "photod/base/clock.h"
+#include "photod/base/log.h"
+#include "photod/vault/worker.h"
+
+/* A worker ends itself after 5 s a picture and 60 s a roster; this is for one that cannot. */
+#define HANG_MS 90000
+
+struct peer *worker_idle(struct vault *v)
+{
+    for (struct peer *p = v->peers; p; p = p->next)
+        if (p->channel.peer == PROCESS_INTAKE && p->channel.state == STATE_IDLE && !p->dropped)
+            return p;
+    return NULL;
+}
+
+bool worker_ask(struct vault *v, struct peer *p, enum channel_state state, enum msg type, const void *shape,
+                const int *fds, unsigned fd_count)
+{
+    p->channel.state = state;
+    p->busy_since_ms = clock_steady_ms();
+    peer_send(v, p, type, 0, shape, fds, fd_count);
+    return !p->dropped;
+}
+
+void worker_answered(struct peer *p, enum channel_state state)
+{
+    p->busy_since_ms = 0;
+    p->channel.state = state;
+}
+
+void workers_tick(struct vault *v, int64_t steady_ms)
+{
+    for (struct peer *p = v->peers; p; p = p->next) {
+        struct shape_recycle r = {.index = p->index};
+
+        if (p->channel.peer != PROCESS_INTAKE || p->dropped || !p->busy_since_ms ||
+            steady_ms - p->busy_since_ms < HANG_MS)
+            continue;
+        log_warning("intake worker %u hangs and is replaced", p->index);
+        if (channel_send(&v->parent, MSG_RECYCLE, 0, &r, NULL, 0, false))
+            log_warning("the parent does not take orders");
+        peer_drop(v, p);
+    }
+}

@@ -1,0 +1,254 @@
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include "lawapi/outcome.h"
+#include "photod/base/clock.h"
+#include "photod/web/answer.h"
+#include "photod/web/office.h"
+#include "photod/web/vault.h"
+
+#define TABLE_MAX ((size_t)256 << 20)
+#define HEALTH_MS 1000 /* how long an answer about health holds */
+
+static const char *const batch_states[BATCH_STATE_COUNT] = {"staging", "staged", "committed", "undone"};
+
+static void name_batch(const struct request *r, struct shape_batch_name *name)
+{
+    memcpy(name->key, r->key, sizeof name->key);
+    memcpy(name->source, r->visitor->source, sizeof name->source);
+    memcpy(name->district, r->district, sizeof name->district);
+    memcpy(name->batch, r->batch, sizeof name->batch);
+}
+
+/* Rows of report_row, as they stand in the table; NULL: not such a table, or no memory. */
+static json_t *row_json(const struct shape_report_row *row)
+{
+    const char *code = outcome_code((enum outcome)row->outcome);
+    json_t *o = code ? json_pack("{s:I, s:o, s:s, s:s}", "line", (json_int_t)row->line, "state_id",
+                                 answer_text(row->state_id), "outcome", code, "advice",
+                                 outcome_advice((enum outcome)row->outcome))
+                     : NULL;
+
+    if (o && row->file[0])
+        (void)json_object_set_new(o, "file", answer_text(row->file));
+    return o;
+}
+
+static json_t *rows_json(const struct bulk *table)
+{
+    struct take t = TAKE_BYTES(table->bytes, table->len);
+    json_t *rows = json_array();
+    bool good = rows != NULL;
+
+    while (good && take_more(&t)) {
+        struct shape_report_row row = {0};
+
+        take_report_row(&t, &row);
+        good = !t.err && json_array_append_new(rows, row_json(&row)) == 0;
+    }
+    if (good && !take_end(&t))
+        return rows;
+    json_decref(rows);
+    return NULL;
+}
+
+/* Adds the table that came with the answer.  False: refused, body is gone. */
+static bool add_rows(struct request *r, json_t *body, const struct message *answer, uint64_t link)
+{
+    CLEANUP(bulk) struct bulk table = {0};
+    enum err e = bulk_map(&table, answer->fds[0], TABLE_MAX);
+    json_t *rows = e ? NULL : rows_json(&table);
+
+    if (body && rows && json_object_set_new(body, "rows", rows) == 0)
+        return true;
+    if (!rows)
+        link_distrust(link, "a report that cannot be read");
+    json_decref(body);
+    return refuse(r, PROBLEM_UNAVAILABLE, "the report cannot be read");
+}
+
+/* An upload begins: the vault judges the key before a byte of the body is read. */
+static bool open_upload(struct request *r, enum err e, const struct message *answer)
+{
+    if (!request_got(r, e, answer, MSG_UPLOAD_READY))
+        return false;
+    r->upload.bytes = r->length;
+    return true;
+}
+
+/* Rosters. */
+
+bool roster_begin(struct request *r)
+{
+    CLEANUP(message) struct message answer = MESSAGE_NONE;
+    struct shape_roster_open ask = {0};
+    enum err e;
+
+    if (request_has_type(r, "text/tab-separated-values"))
+        (void)snprintf(ask.media, sizeof ask.media, "text/tab-separated-values");
+    else if (request_has_type(r, "text/csv"))
+        (void)snprintf(ask.media, sizeof ask.media, "text/csv");
+    else
+        return refuse(r, PROBLEM_MEDIA_TYPE_UNKNOWN, "text/tab-separated-values or text/csv");
+    memcpy(ask.key, r->key, sizeof ask.key);
+    memcpy(ask.source, r->visitor->source, sizeof ask.source);
+    memcpy(ask.district, r->district, sizeof ask.district);
+    e = vault_roster_open(&ask, &r->upload.vault, &answer);
+    explicit_bzero(&ask, sizeof ask);
+    return open_upload(r, e, &answer);
+}
+
+bool roster_answer(struct request *r)
+{
+    CLEANUP(message) struct message answer = MESSAGE_NONE;
+    const struct shape_roster_report *is = &answer.is.roster_report;
+    uint64_t link = LINK_ANY;
+    json_t *body;
+
+    if (!upload_finish(r, MSG_ROSTER_REPORT, &answer, &link))
+        return false;
+    body = json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "lines", (json_int_t)is->lines, "in",
+                     (json_int_t)is->in, "out", (json_int_t)is->out, "blank", (json_int_t)is->blank,
+                     "refused", (json_int_t)is->refused, "withdrawn", (json_int_t)is->withdrawn, "audit",
+                     (json_int_t)is->leaf);
+    return add_rows(r, body, &answer, link) && answer_json(r, MHD_HTTP_OK, body, NULL);
+}
+
+/* Batches. */
+
+static json_t *batch_json(const struct shape_batch_state *is)
+{
+    json_t *o;
+
+    if (is->state >= BATCH_STATE_COUNT)
+        return NULL;
+    o = json_pack("{s:o, s:s, s:o, s:o, s:I, s:I, s:I}", "id", answer_text(is->batch), "state",
+                  batch_states[is->state], "taken_on", answer_date(is->taken_on), "created_at",
+                  answer_time(is->created_ms), "files", (json_int_t)is->files, "judged",
+                  (json_int_t)is->judged, "stored", (json_int_t)is->stored);
+    if (o && is->fault[0])
+        (void)json_object_set_new(o, "fault", answer_text(is->fault));
+    return o;
+}
+
+static bool answer_batch(struct request *r, enum err e, const struct message *answer, unsigned status)
+{
+    char location[96];
+
+    if (!request_got(r, e, answer, MSG_BATCH_STATE))
+        return false;
+    (void)snprintf(location, sizeof location, "/v1/districts/%s/batches/%s", r->district,
+                   answer->is.batch_state.batch);
+    return answer_json(r, status, batch_json(&answer->is.batch_state),
+                       status == MHD_HTTP_CREATED ? location : NULL);
+}
+
+bool batch_create_answer(struct request *r)
+{
+    CLEANUP(message) struct message answer = MESSAGE_NONE;
+    struct shape_batch_create ask = {0};
+    const char *taken_on = MHD_lookup_connection_value(r->connection, MHD_GET_ARGUMENT_KIND, "taken_on");
+    enum err e;
+
+    memcpy(ask.key, r->key, sizeof ask.key);
+    memcpy(ask.source, r->visitor->source, sizeof ask.source);
+    memcpy(ask.district, r->district, sizeof ask.district);
+    (void)snprintf(ask.taken_on, sizeof ask.taken_on, "%s", taken_on ? taken_on : "");
+    e = vault_batch_create(&ask, &answer);
+    explicit_bzero(&ask, sizeof ask);
+    return answer_batch(r, e, &answer, MHD_HTTP_CREATED);
+}
+
+bool batch_upload_begin(struct request *r)
+{
+    CLEANUP(message) struct message answer = MESSAGE_NONE;
+    struct shape_batch_name ask = {0};
+    enum err e;
+
+    if (!request_has_type(r, "application/zip") && !request_has_type(r, "application/octet-stream"))
+        return refuse(r, PROBLEM_MEDIA_TYPE_UNKNOWN, "application/zip or application/octet-stream");
+    name_batch(r, &ask);
+    e = vault_batch_upload(&ask, &r->upload.vault, &answer);
+    explicit_bzero(&ask, sizeof ask);
+    return open_upload(r, e, &answer);
+}
+
+bool batch_upload_answer(struct request *r)
+{
+    CLEANUP(message) struct message answer = MESSAGE_NONE;
+    uint64_t link = LINK_ANY;
+
+    return upload_finish(r, MSG_BATCH_STATE, &answer, &link) &&
+           answer_batch(r, OK, &answer, MHD_HTTP_ACCEPTED);
+}
+
+bool batch_get_answer(struct request *r)
+{
+    CLEANUP(message) struct message answer = MESSAGE_NONE;
+    struct shape_batch_name ask = {0};
+    uint64_t link = LINK_ANY;
+    json_t *body;
+    enum err e;
+
+    name_batch(r, &ask);
+    e = vault_batch_get(&ask, &answer, &link);
+    explicit_bzero(&ask, sizeof ask);
+    if (!request_got(r, e, &answer, MSG_BATCH_REPORT))
+        return false;
+    body = batch_json(&answer.is.batch_state);
+    return add_rows(r, body, &answer, link) && answer_json(r, MHD_HTTP_OK, body, NULL);
+}
+
+static bool change_batch(struct request *r,
+                         enum err (*change)(const struct shape_batch_name *, struct message *))
+{
+    CLEANUP(message) struct message answer = MESSAGE_NONE;
+    struct shape_batch_name ask = {0};
+    enum err e;
+
+    name_batch(r, &ask);
+    e = change(&ask, &answer);
+    explicit_bzero(&ask, sizeof ask);
+    return answer_batch(r, e, &answer, MHD_HTTP_OK);
+}
+
+bool batch_commit_answer(struct request *r)
+{
+    return change_batch(r, vault_batch_commit);
+}
+
+bool batch_undo_answer(struct request *r)
+{
+    return change_batch(r, vault_batch_undo);
+}
+
+/* Health: strangers may ask, so the vault is asked once a second at most. */
+
+static struct {
+    pthread_mutex_t lock;
+    int64_t asked_ms;
+    enum err err;
+    bool uploads;
+} health = {.lock = PTHREAD_MUTEX_INITIALIZER, .asked_ms = -HEALTH_MS};
+
+bool health_answer(struct request *r)
+{
+    CLEANUP(message) struct message answer = MESSAGE_NONE;
+    bool uploads;
+    enum err e;
+
+    pthread_mutex_lock(&health.lock);
+    if (clock_steady_ms() - health.asked_ms >= HEALTH_MS) {
+        health.err = vault_health(&answer);
+        if (!health.err && answer.type != MSG_HEALTHY)
+            health.err = ERR_BUSY;
+        health.uploads = answer.is.healthy.uploads != 0;
+        health.asked_ms = clock_steady_ms();
+    }
+    e = health.err;
+    uploads = health.uploads;
+    pthread_mutex_unlock(&health.lock);
+    if (e)
+        return refuse(r, PROBLEM_UNAVAILABLE, "%s", "");
+    return answer_json(r, MHD_HTTP_OK, json_pack("{s:s, s:b}", "status", "ok", "uploads", uploads), NULL);
+}

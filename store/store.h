@@ -1,0 +1,153 @@
+#ifndef STORE_STORE_H
+#define STORE_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "photod/base/buf.h"
+#include "photod/base/cleanup.h"
+#include "photod/base/err.h"
+
+/*
+ * What is on disk, at the level of what we mean: batches of changes that
+ * carry their audit leaves, all or nothing.  The store sees only sealed
+ * bytes and opaque keys; it knows neither children nor key material.
+ *
+ * Two files of facts: `photos` (all kinds but KIND_KEY; copies may live
+ * long) and `keyring` (KIND_KEY: wrapped DEKs; copies live at most 7 days).
+ *
+ * One thread commits: store_commit, store_log_proof and all of tiles.h are
+ * its own.  All other reads may come from any thread at any time.
+ */
+struct store;
+
+/* Kinds.  Numbers are on disk: never renumber. */
+enum store_kind {
+    KIND_META = 0,       /* format version, heartbeat, counters: text key */
+    KIND_STUDENT = 1,    /* sid -> sealed record */
+    KIND_CONSENT = 2,    /* sid -> sealed history of answers */
+    KIND_GENERATION = 3, /* sid -> sealed list of photo generations */
+    KIND_RENDITION = 4,  /* sid, generation (8, BE), rendition (1) -> sealed picture */
+    KIND_BATCH = 5,      /* batch id -> sealed state */
+    KIND_ROW = 6,        /* batch id, row (4, BE) -> sealed report row */
+    KIND_CASE = 7,
+    KIND_RELEASE = 8,   /* idempotency keys and what they released */
+    KIND_PRINCIPAL = 9, /* district, agency, credential, key */
+    KIND_DETAIL = 10,   /* leaf index (8, BE) -> sealed side record */
+    KIND_ERASURE = 11,  /* open erasures: intent without done */
+    KIND_LEAF = 12,     /* leaf index (8, BE) -> entry; written by the store itself */
+    KIND_TILE = 13,     /* level (1), tile (8, BE) -> hashes; written by the store itself */
+    KIND_KEY = 14,      /* subject, generation (8, BE) -> wrapped DEK; the keyring */
+    KIND_COUNT
+};
+
+#define STORE_KEY_MAX   64
+#define STORE_VALUE_MAX (8u << 20)
+#define LEAF_MAX        512
+#define LOG_HASH_BYTES  32
+
+/* ---- Open ---- */
+
+/* Makes an empty store in the directory.  Expected: ERR_EXISTS, ERR_FULL. */
+MUST_CHECK enum err store_create(int dir_fd);
+/*
+ * Expected: ERR_NOTFOUND (none there), ERR_DENIED (written by a newer photod),
+ * ERR_CORRUPT, ERR_BUSY (another process has it open).  Each is logged in
+ * one clear line.
+ */
+MUST_CHECK enum err store_open(struct store **out, int dir_fd);
+void store_close(struct store *s);
+static inline void store_cleanup(struct store **held)
+{
+    store_close(*held);
+}
+
+/* ---- Change ---- */
+
+/*
+ * A batch: all of it, or nothing of it.  Sizes and kinds are checked as it is
+ * filled: ERR_LIMIT for a key, value or leaf that is empty (keys, leaves) or
+ * too large, ERR_DENIED for what the store writes itself (KIND_LEAF,
+ * KIND_TILE, and `format` and `log` in KIND_META).
+ */
+struct store_batch;
+
+MUST_CHECK enum err store_batch_new(struct store_batch **out);
+void store_batch_free(struct store_batch *b);
+DEFINE_CLEANUP(store_batch)
+
+/* Copies key and value. */
+MUST_CHECK enum err store_batch_put(struct store_batch *b, enum store_kind kind, const void *key,
+                                    size_t key_len, const void *value, size_t value_len);
+/* Deleting what is not there is no error. */
+MUST_CHECK enum err store_batch_delete(struct store_batch *b, enum store_kind kind, const void *key,
+                                       size_t key_len);
+/*
+ * The batch holds only if the value is still these bytes; NULL: still
+ * absent.  So a decision made from what was read is void when that changed.
+ */
+MUST_CHECK enum err store_batch_expect(struct store_batch *b, enum store_kind kind, const void *key,
+                                       size_t key_len, const void *value, size_t value_len);
+/* Adds an audit leaf (at most LEAF_MAX bytes) and its sealed side record (may be empty). */
+MUST_CHECK enum err store_batch_leaf(struct store_batch *b, const void *leaf, size_t leaf_len,
+                                     const void *detail, size_t detail_len);
+
+enum store_result {
+    STORE_COMMITTED, /* durable */
+    STORE_CONFLICT,  /* an expectation failed: nothing of this batch was changed; decide again */
+    STORE_FULL,      /* no room: nothing was changed */
+    STORE_READONLY,  /* an earlier write error made the store read-only; nothing was changed */
+    STORE_UNKNOWN,   /* the disk failed: restart, and look; also when a key could not be removed */
+    STORE_CORRUPT
+};
+
+struct store_outcome {
+    enum store_result result;
+    uint64_t first_leaf; /* index of the batch's first leaf, if it had one */
+};
+
+/* The log after a commit. */
+struct store_head {
+    uint64_t size;
+    unsigned char root[LOG_HASH_BYTES];
+};
+
+/*
+ * Commits a group of batches with one sync (group commit); later batches of
+ * the group see earlier ones.  Order on disk: new keys, then everything
+ * else with its leaves, then deletions of keys; so a leaf that says a key is
+ * gone belongs in a later group than its deletion.  A group that finds no
+ * room is tried again batch by batch, so that an upload which does not fit
+ * takes no lookup or erasure down with it.  Fills outcomes[0..count-1] and
+ * the head.
+ */
+void store_commit(struct store *s, struct store_batch *const *batches, size_t count,
+                  struct store_outcome *outcomes, struct store_head *head);
+
+/* ---- Read ---- */
+
+/* Appends a copy of the value.  Expected: ERR_NOTFOUND. */
+MUST_CHECK enum err store_get(struct store *s, enum store_kind kind, const void *key, size_t key_len,
+                              struct buf *value);
+
+/* Called in key order; a non-zero return ends the walk and is returned. */
+typedef enum err store_visit(void *context, const unsigned char *key, size_t key_len,
+                             const unsigned char *value, size_t value_len);
+/* All entries of the kind whose key starts with prefix.  Must not call the store from visit. */
+MUST_CHECK enum err store_walk(struct store *s, enum store_kind kind, const void *prefix, size_t prefix_len,
+                               store_visit *visit, void *context);
+MUST_CHECK enum err store_count(struct store *s, enum store_kind kind, uint64_t *count);
+
+/* How full the volume is: bytes it has, bytes free for us. */
+MUST_CHECK enum err store_capacity(struct store *s, uint64_t *total, uint64_t *available);
+
+/* ---- The log ---- */
+
+MUST_CHECK enum err store_log_head(struct store *s, struct store_head *head);
+/*
+ * Appends the inclusion proof (RFC 6962) of leaf `index` in the tree of `size`: 32 bytes a node.
+ * Expected: ERR_NOTFOUND unless index < size <= the head's size.
+ */
+MUST_CHECK enum err store_log_proof(struct store *s, uint64_t index, uint64_t size, struct buf *proof);
+
+#endif

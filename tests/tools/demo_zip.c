@@ -1,0 +1,91 @@
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zip.h>
+#include "photod/base/cleanup.h"
+#include "tests/tools/demo_picture.h"
+#include "tests/tools/demo_say.h"
+#include "tests/tools/demo_zip.h"
+
+/* 1 January 1980, midnight: no date, as far as a ZIP can say so. */
+enum { DOS_DATE = 1 << 5 | 1, DOS_TIME = 0 };
+
+static void archive_cleanup(zip_t **archive)
+{
+    if (*archive)
+        zip_discard(*archive);
+}
+
+/* Takes bytes, which are from malloc, whether or not it succeeds. */
+static enum err add(zip_t *archive, const char *name, void *bytes, size_t len, int method)
+{
+    zip_source_t *source = zip_source_buffer(archive, bytes, len, 1);
+    zip_int64_t at;
+
+    if (!source) {
+        free(bytes);
+        return say(ERR_NOMEM, "the ZIP has no room for %s", name);
+    }
+    at = zip_file_add(archive, name, source, ZIP_FL_ENC_UTF_8);
+    if (at < 0) {
+        zip_source_free(source);
+        return say(ERR_IO, "%s cannot be added to the ZIP: %s", name, zip_strerror(archive));
+    }
+    if (zip_set_file_compression(archive, (zip_uint64_t)at, method, 0) ||
+        zip_file_set_dostime(archive, (zip_uint64_t)at, DOS_TIME, DOS_DATE, 0))
+        return say(ERR_IO, "%s cannot be added to the ZIP: %s", name, zip_strerror(archive));
+    return OK;
+}
+
+static enum err add_bytes(zip_t *archive, const char *name, const void *bytes, size_t len)
+{
+    void *copy = malloc(len);
+
+    if (!copy)
+        return say(ERR_NOMEM, "the ZIP has no room for %s", name);
+    memcpy(copy, bytes, len);
+    return add(archive, name, copy, len, ZIP_CM_DEFLATE);
+}
+
+static enum err add_picture(zip_t *archive, const struct student *s, uint64_t seed)
+{
+    void *bytes = NULL;
+    size_t len = 0;
+
+    TRY(picture_camera_file(&bytes, &len, s, seed));
+    return add(archive, s->file, bytes, len, s->index % 4 == 1 ? ZIP_CM_DEFLATE : ZIP_CM_STORE);
+}
+
+/* What computers leave behind, and a picture that names nobody. */
+static enum err add_strays(zip_t *archive, const struct district *d)
+{
+    static const unsigned char resource[] = {0,   5,   0x16, 7,   0,   2,   0,   0,
+                                             'M', 'a', 'c',  ' ', 'O', 'S', ' ', 'X'};
+    static const unsigned char thumbs[] = {0xD0, 0xCF, 0x11, 0xE0, 0xA1, 0xB1, 0x1A, 0xE1, 0, 0, 0, 0};
+    struct student nobody = {.index = d->all, .grade = 4, .width = 640, .height = 800, .file = ZIP_UNNAMED};
+    char name[64];
+
+    TRY(add_picture(archive, &nobody, d->seed));
+    snprintf(name, sizeof name, "%s%s.jpg", ZIP_RESOURCES, d->students[0].state_id);
+    TRY(add_bytes(archive, name, resource, sizeof resource));
+    return add_bytes(archive, ZIP_THUMBS, thumbs, sizeof thumbs);
+}
+
+enum err zip_write_district(const struct district *d, const char *path)
+{
+    CLEANUP(archive) zip_t *archive = NULL;
+    int error;
+
+    archive = zip_open(path, ZIP_CREATE | ZIP_TRUNCATE, &error);
+    if (!archive)
+        return say(ERR_IO, "%s cannot be written: %s", path, strerror(errno));
+    for (uint32_t i = 0; i < d->all; i++)
+        if (d->students[i].kind != KIND_NONE)
+            TRY(add_picture(archive, &d->students[i], d->seed));
+    TRY(add_strays(archive, d));
+    if (zip_close(archive))
+        return say(ERR_IO, "%s was not written: %s", path, zip_strerror(archive));
+    archive = NULL;
+    return OK;
+}

@@ -1,0 +1,891 @@
+#include <stdbool.h>
+#include <string.h>
+#include <vips/vips.h>
+#include "ingest/image.h"
+#include "ingest/pixels.h"
+#include "ingest/probe.h"
+#include "ingest/profile.h"
+#include "ingest/turn.h"
+#include "photod/base/clock.h"
+#include "tests/unit/suite.h"
+
+#define NOW_MS 1795400000000 /* 2026-11-22 */
+
+static const struct image_shape shapes[] = {{1200, 1500, 400000}, {480, 600, 100000}, {240, 300, 20000}};
+
+struct colour {
+    unsigned char red, green, blue;
+};
+
+static const struct colour RED = {220, 30, 30}, GREEN = {30, 200, 40}, BLUE = {30, 40, 210},
+                           WHITE = {245, 245, 245};
+
+/* Every test runs in a process of its own, after the fork that libvips' threads would not survive. */
+static void begin(void)
+{
+    clock_fake_wall_ms(NOW_MS);
+    ck_assert_int_eq(image_init(), OK);
+}
+
+/* ---- pictures ---- */
+
+static VipsImage *from_memory(const unsigned char *bytes, int width, int height, int bands)
+{
+    VipsImage *bare = vips_image_new_from_memory_copy(bytes, (size_t)width * (size_t)height * (size_t)bands,
+                                                      width, height, bands, VIPS_FORMAT_UCHAR);
+    VipsImage *image = NULL;
+    VipsInterpretation kind = bands == 4   ? VIPS_INTERPRETATION_CMYK
+                              : bands == 3 ? VIPS_INTERPRETATION_sRGB
+                                           : VIPS_INTERPRETATION_B_W;
+
+    ck_assert_int_eq(vips_copy(bare, &image, "interpretation", kind, NULL), 0);
+    g_object_unref(bare);
+    return image;
+}
+
+/* One colour in each quarter: top left, top right, bottom left, bottom right. */
+static VipsImage *quarters(int width, int height, const struct colour corners[static 4])
+{
+    unsigned char *bytes = malloc((size_t)width * (size_t)height * 3);
+    VipsImage *image;
+
+    for (int y = 0; y < height; y++)
+        for (int x = 0; x < width; x++)
+            memcpy(bytes + (y * width + x) * 3, &corners[(y >= height / 2) * 2 + (x >= width / 2)], 3);
+    image = from_memory(bytes, width, height, 3);
+    free(bytes);
+    return image;
+}
+
+static VipsImage *flat(int width, int height, int bands, const unsigned char *value)
+{
+    unsigned char *bytes = malloc((size_t)width * (size_t)height * (size_t)bands);
+    VipsImage *image;
+
+    for (int i = 0; i < width * height * bands; i++)
+        bytes[i] = value[i % bands];
+    image = from_memory(bytes, width, height, bands);
+    free(bytes);
+    return image;
+}
+
+/* Nothing that compresses: the worst a budget can meet. */
+static VipsImage *noise(int width, int height)
+{
+    unsigned char *bytes = malloc((size_t)width * (size_t)height * 3);
+    uint32_t state = 1;
+    VipsImage *image;
+
+    for (int i = 0; i < width * height * 3; i++) {
+        state = state * 1664525u + 1013904223u;
+        bytes[i] = (unsigned char)(state >> 24);
+    }
+    image = from_memory(bytes, width, height, 3);
+    free(bytes);
+    return image;
+}
+
+static struct buf *to_buf(void *bytes, size_t len)
+{
+    struct buf *b = NULL;
+
+    ck_assert_int_eq(buf_new(&b, 1 << 27), OK);
+    ck_assert_int_eq(buf_append(b, bytes, len), OK);
+    g_free(bytes);
+    return b;
+}
+
+static struct buf *jpeg_of(VipsImage *image, bool interlace)
+{
+    void *bytes = NULL;
+    size_t len;
+
+    ck_assert_int_eq(vips_jpegsave_buffer(image, &bytes, &len, "Q", 95, "interlace", (int)interlace, NULL),
+                     0);
+    g_object_unref(image);
+    return to_buf(bytes, len);
+}
+
+static struct buf *photo(int width, int height)
+{
+    return jpeg_of(quarters(width, height, (const struct colour[]){RED, GREEN, BLUE, WHITE}), false);
+}
+
+/* ---- expectations ---- */
+
+static struct image_result normalise(const struct buf *jpeg)
+{
+    struct image_result r;
+    const char *fault = "";
+    enum err e = image_normalise(&r, &fault, buf_bytes(jpeg), buf_len(jpeg), shapes, 3);
+
+    ck_assert_msg(e == OK, "%s: %s", err_name(e), fault);
+    return r;
+}
+
+static void expect_fault(const void *bytes, size_t len, const char *code)
+{
+    struct image_result r;
+    const char *fault = "none";
+
+    ck_assert_int_eq(image_normalise(&r, &fault, bytes, len, shapes, 3), ERR_MALFORMED);
+    ck_assert_str_eq(fault, code);
+}
+
+static struct pixels decode(const struct image_rendition *r)
+{
+    struct pixels p;
+
+    ck_assert_int_eq(
+        pixels_decode(&p, buf_bytes(r->jpeg), buf_len(r->jpeg), 1, TURN_NONE, r->width, r->height), OK);
+    return p;
+}
+
+static void expect_colour(const struct pixels *p, uint32_t x, uint32_t y, struct colour c, int tolerance)
+{
+    const unsigned char *at = p->bytes + ((size_t)y * p->width + x) * 3;
+
+    ck_assert_msg(abs(at[0] - c.red) <= tolerance && abs(at[1] - c.green) <= tolerance &&
+                      abs(at[2] - c.blue) <= tolerance,
+                  "(%u, %u) is %d %d %d, not %d %d %d", x, y, at[0], at[1], at[2], c.red, c.green, c.blue);
+}
+
+static void expect_quarters(const struct image_rendition *r, const struct colour corners[static 4])
+{
+    CLEANUP(pixels) struct pixels p = decode(r);
+
+    expect_colour(&p, p.width / 4, p.height / 4, corners[0], 6);
+    expect_colour(&p, p.width * 3 / 4, p.height / 4, corners[1], 6);
+    expect_colour(&p, p.width / 4, p.height * 3 / 4, corners[2], 6);
+    expect_colour(&p, p.width * 3 / 4, p.height * 3 / 4, corners[3], 6);
+}
+
+static void expect_centre(const struct image_rendition *r, struct colour c, int tolerance)
+{
+    CLEANUP(pixels) struct pixels p = decode(r);
+
+    expect_colour(&p, p.width / 2, p.height / 2, c, tolerance);
+}
+
+/* Where a marker's segment begins, or NULL. */
+static const unsigned char *find_marker(const struct buf *jpeg, unsigned marker)
+{
+    const unsigned char *at = buf_bytes(jpeg) + 2, *end = buf_bytes(jpeg) + buf_len(jpeg);
+
+    while (end - at > 4 && at[0] == 0xff && at[1] != 0xda) {
+        if (at[1] == marker)
+            return at;
+        at += 2 + (at[2] << 8 | at[3]);
+    }
+    return end - at > 4 && at[1] == marker ? at : NULL;
+}
+
+/* Both what is said of a rendition and what stands in its frame. */
+static void expect_size(const struct image_rendition *r, uint32_t width, uint32_t height)
+{
+    const unsigned char *frame = find_marker(r->jpeg, 0xc0);
+
+    ck_assert_ptr_nonnull(frame);
+    ck_assert_uint_eq(r->width, width);
+    ck_assert_uint_eq(r->height, height);
+    ck_assert_uint_eq((unsigned)(frame[7] << 8 | frame[8]), width);
+    ck_assert_uint_eq((unsigned)(frame[5] << 8 | frame[6]), height);
+}
+
+/* ---- shape ---- */
+
+START_TEST(a_photo_gives_every_rendition_fitted_inside)
+{
+    CLEANUP(buf) struct buf *jpeg = NULL;
+    CLEANUP(image_result) struct image_result r = {0};
+
+    begin();
+    jpeg = photo(2000, 2500);
+    r = normalise(jpeg);
+    ck_assert_uint_eq(r.width, 2000);
+    ck_assert_uint_eq(r.height, 2500);
+    expect_size(&r.renditions[0], 1200, 1500);
+    expect_size(&r.renditions[1], 480, 600);
+    expect_size(&r.renditions[2], 240, 300);
+    for (size_t i = 0; i < 3; i++) {
+        ck_assert_uint_le(buf_len(r.renditions[i].jpeg), shapes[i].max_bytes);
+        expect_quarters(&r.renditions[i], (const struct colour[]){RED, GREEN, BLUE, WHITE});
+    }
+}
+END_TEST
+
+START_TEST(nothing_is_cropped_or_padded)
+{
+    CLEANUP(buf) struct buf *jpeg = NULL;
+    CLEANUP(image_result) struct image_result r = {0};
+
+    begin();
+    jpeg = photo(3001, 1001);
+    r = normalise(jpeg);
+    expect_size(&r.renditions[0], 1200, 400);
+    expect_size(&r.renditions[1], 480, 160);
+    expect_size(&r.renditions[2], 240, 80);
+    expect_quarters(&r.renditions[2], (const struct colour[]){RED, GREEN, BLUE, WHITE});
+}
+END_TEST
+
+START_TEST(nothing_is_ever_enlarged)
+{
+    CLEANUP(buf) struct buf *jpeg = NULL;
+    CLEANUP(image_result) struct image_result r = {0};
+
+    begin();
+    jpeg = photo(300, 400);
+    r = normalise(jpeg);
+    expect_size(&r.renditions[0], 300, 400);
+    expect_size(&r.renditions[1], 300, 400);
+    expect_size(&r.renditions[2], 225, 300);
+}
+END_TEST
+
+START_TEST(every_odd_size_is_fitted_to_the_pixel)
+{
+    begin();
+    for (int width = 1195; width < 1206; width++) {
+        CLEANUP(buf) struct buf *jpeg = photo(2 * width + 1, 2 * width + 240);
+        CLEANUP(image_result) struct image_result r = normalise(jpeg);
+
+        ck_assert_uint_eq(r.renditions[0].width, 1200);
+    }
+}
+END_TEST
+
+START_TEST(all_eight_orientations_come_out_upright)
+{
+    static const unsigned char expected[9][4] = {
+        [1] = {0, 1, 2, 3}, [2] = {1, 0, 3, 2}, [3] = {3, 2, 1, 0}, [4] = {2, 3, 0, 1},
+        [5] = {0, 2, 1, 3}, [6] = {2, 0, 3, 1}, [7] = {3, 1, 2, 0}, [8] = {1, 3, 0, 2}};
+    const struct colour stored[] = {RED, GREEN, BLUE, WHITE};
+
+    begin();
+    for (int orientation = 1; orientation <= 8; orientation++) {
+        VipsImage *image = quarters(600, 400, stored);
+        CLEANUP(buf) struct buf *jpeg = NULL;
+        CLEANUP(image_result) struct image_result r = {0};
+        struct colour corners[4];
+        bool is_lying = orientation >= 5;
+
+        vips_image_set_int(image, VIPS_META_ORIENTATION, orientation);
+        jpeg = jpeg_of(image, false);
+        r = normalise(jpeg);
+        for (size_t i = 0; i < 4; i++)
+            corners[i] = stored[expected[orientation][i]];
+        ck_assert_uint_eq(r.width, is_lying ? 400 : 600);
+        expect_size(&r.renditions[0], is_lying ? 400 : 600, is_lying ? 600 : 400);
+        expect_size(&r.renditions[2], is_lying ? 200 : 240, is_lying ? 300 : 160);
+        for (size_t i = 0; i < 3; i++)
+            expect_quarters(&r.renditions[i], corners);
+    }
+}
+END_TEST
+
+START_TEST(an_orientation_with_a_resize_comes_out_upright)
+{
+    static const unsigned char expected[9][4] = {[6] = {2, 0, 3, 1}, [7] = {3, 1, 2, 0}, [3] = {3, 2, 1, 0}};
+    static const int orientations[] = {3, 6, 7};
+    const struct colour stored[] = {RED, GREEN, BLUE, WHITE};
+
+    begin();
+    for (size_t n = 0; n < 3; n++) {
+        VipsImage *image = quarters(1700, 1300, stored);
+        CLEANUP(buf) struct buf *jpeg = NULL;
+        CLEANUP(image_result) struct image_result r = {0};
+        struct colour corners[4];
+
+        vips_image_set_int(image, VIPS_META_ORIENTATION, orientations[n]);
+        jpeg = jpeg_of(image, false);
+        r = normalise(jpeg);
+        for (size_t i = 0; i < 4; i++)
+            corners[i] = stored[expected[orientations[n]][i]];
+        expect_quarters(&r.renditions[0], corners);
+        if (orientations[n] == 6)
+            expect_size(&r.renditions[0], 1147, 1500);
+    }
+}
+END_TEST
+
+/* ---- colour ---- */
+
+START_TEST(untagged_pixels_pass_unchanged)
+{
+    CLEANUP(buf) struct buf *jpeg = NULL;
+    CLEANUP(image_result) struct image_result r = {0};
+
+    begin();
+    jpeg = jpeg_of(flat(400, 500, 3, (const unsigned char[]){201, 101, 51}), false);
+    r = normalise(jpeg);
+    expect_centre(&r.renditions[0], (struct colour){201, 101, 51}, 3);
+}
+END_TEST
+
+static void tag(VipsImage *image, const char *name)
+{
+    VipsBlob *profile = NULL;
+    const void *bytes;
+    size_t len;
+
+    ck_assert_int_eq(vips_profile_load(name, &profile, NULL), 0);
+    bytes = vips_blob_get(profile, &len);
+    vips_image_set_blob_copy(image, VIPS_META_ICC_NAME, bytes, len);
+    vips_area_unref(VIPS_AREA(profile));
+}
+
+START_TEST(an_srgb_profile_is_known_by_its_numbers)
+{
+    VipsBlob *profile = NULL;
+    const void *bytes;
+    size_t len;
+    unsigned char *copy;
+
+    begin();
+    ck_assert_int_eq(vips_profile_load("srgb", &profile, NULL), 0);
+    bytes = vips_blob_get(profile, &len);
+    ck_assert(profile_is_srgb(bytes, len));
+    for (size_t cut = 0; cut < len; cut++) { /* in its own memory, so that ASan sees a step too far */
+        copy = malloc(cut);
+        memcpy(copy, bytes, cut);
+        (void)profile_is_srgb(copy, cut);
+        free(copy);
+    }
+    vips_area_unref(VIPS_AREA(profile));
+    ck_assert_int_eq(vips_profile_load("p3", &profile, NULL), 0);
+    bytes = vips_blob_get(profile, &len);
+    ck_assert(!profile_is_srgb(bytes, len));
+    vips_area_unref(VIPS_AREA(profile));
+}
+END_TEST
+
+START_TEST(an_embedded_profile_is_honoured)
+{
+    static const unsigned char skin[] = {200, 100, 100};
+    VipsImage *p3, *srgb;
+    CLEANUP(buf) struct buf *wide = NULL;
+    CLEANUP(buf) struct buf *plain = NULL;
+    CLEANUP(image_result) struct image_result r = {0};
+    CLEANUP(image_result) struct image_result s = {0};
+
+    begin();
+    p3 = flat(1300, 1500, 3, skin);
+    tag(p3, "p3");
+    wide = jpeg_of(p3, false);
+    r = normalise(wide);
+    expect_centre(&r.renditions[0], (struct colour){214, 94, 96}, 4);
+    srgb = flat(1300, 1500, 3, skin);
+    tag(srgb, "srgb");
+    plain = jpeg_of(srgb, false);
+    s = normalise(plain);
+    expect_centre(&s.renditions[0], (struct colour){200, 100, 100}, 3);
+}
+END_TEST
+
+START_TEST(a_broken_profile_is_ignored)
+{
+    VipsImage *image;
+    CLEANUP(buf) struct buf *jpeg = NULL;
+    CLEANUP(image_result) struct image_result r = {0};
+
+    begin();
+    image = flat(400, 500, 3, (const unsigned char[]){200, 100, 100});
+    vips_image_set_blob_copy(image, VIPS_META_ICC_NAME, "no profile", 10);
+    jpeg = jpeg_of(image, false);
+    r = normalise(jpeg);
+    expect_centre(&r.renditions[0], (struct colour){200, 100, 100}, 3);
+}
+END_TEST
+
+START_TEST(a_profile_of_another_colour_space_is_ignored)
+{
+    VipsImage *image;
+    CLEANUP(buf) struct buf *jpeg = NULL;
+    CLEANUP(image_result) struct image_result r = {0};
+
+    begin();
+    image = flat(400, 500, 3, (const unsigned char[]){200, 100, 100});
+    tag(image, "cmyk");
+    jpeg = jpeg_of(image, false);
+    r = normalise(jpeg);
+    expect_centre(&r.renditions[0], (struct colour){200, 100, 100}, 3);
+}
+END_TEST
+
+static struct buf *without_segment(const struct buf *jpeg, const unsigned char *at)
+{
+    size_t before = (size_t)(at - buf_bytes(jpeg)), len = 2 + (size_t)(at[2] << 8 | at[3]);
+    struct buf *b = NULL;
+
+    ck_assert_int_eq(buf_new(&b, 1 << 27), OK);
+    ck_assert_int_eq(buf_append(b, buf_bytes(jpeg), before), OK);
+    ck_assert_int_eq(buf_append(b, at + len, buf_len(jpeg) - before - len), OK);
+    return b;
+}
+
+START_TEST(cmyk_becomes_srgb_whether_adobe_inverted_it_or_not)
+{
+    /* ink: red; paper; black */
+    static const unsigned char inks[][4] = {{0, 255, 255, 0}, {0, 0, 0, 0}, {0, 0, 0, 255}};
+    static const struct colour seen[] = {{232, 10, 20}, {250, 250, 250}, {20, 20, 20}};
+
+    begin();
+    for (size_t i = 0; i < 3; i++) {
+        unsigned char inverse[4];
+        CLEANUP(buf) struct buf *adobe = jpeg_of(flat(1300, 1400, 4, inks[i]), false);
+        CLEANUP(buf) struct buf *inverted = NULL;
+        CLEANUP(buf) struct buf *plain = NULL;
+        CLEANUP(image_result) struct image_result r = {0};
+        CLEANUP(image_result) struct image_result s = {0};
+
+        for (size_t n = 0; n < 4; n++)
+            inverse[n] = (unsigned char)(255 - inks[i][n]);
+        inverted = jpeg_of(flat(1300, 1400, 4, inverse), false);
+        ck_assert_ptr_nonnull(find_marker(adobe, 0xee));
+        plain = without_segment(inverted, find_marker(inverted, 0xee));
+        r = normalise(adobe);
+        s = normalise(plain);
+        expect_centre(&r.renditions[0], seen[i], 24);
+        expect_centre(&s.renditions[0], seen[i], 24);
+    }
+}
+END_TEST
+
+START_TEST(grey_becomes_srgb)
+{
+    CLEANUP(buf) struct buf *jpeg = NULL;
+    CLEANUP(image_result) struct image_result r = {0};
+    struct probe p;
+    const char *fault;
+
+    begin();
+    jpeg = jpeg_of(flat(1300, 1500, 1, (const unsigned char[]){90}), false);
+    ck_assert_int_eq(probe_image(&p, &fault, buf_bytes(jpeg), buf_len(jpeg)), OK);
+    ck_assert_uint_eq(p.components, 1);
+    r = normalise(jpeg);
+    expect_centre(&r.renditions[0], (struct colour){90, 90, 90}, 3);
+    ck_assert_int_eq(probe_image(&p, &fault, buf_bytes(r.renditions[0].jpeg), buf_len(r.renditions[0].jpeg)),
+                     OK);
+    ck_assert_uint_eq(p.components, 3);
+}
+END_TEST
+
+/* ---- metadata ---- */
+
+START_TEST(no_metadata_survives)
+{
+    static const unsigned char kept[] = {0xe0, 0xdb, 0xc0, 0xc4, 0xda}; /* JFIF, tables, frame, scan */
+    VipsImage *image;
+    CLEANUP(buf) struct buf *jpeg = NULL;
+    CLEANUP(image_result) struct image_result r = {0};
+
+    begin();
+    image = quarters(400, 500, (const struct colour[]){RED, GREEN, BLUE, WHITE});
+    vips_image_set_string(image, "exif-ifd0-Artist", "Jane Doe");
+    vips_image_set_string(image, "exif-ifd3-GPSLatitude", "46/1 35/1 0/1");
+    vips_image_set_string(image, "exif-ifd2-DateTimeOriginal", "2025:10:03 09:15:22");
+    vips_image_set_blob_copy(image, VIPS_META_XMP_NAME, "<x>Jane Doe</x>", 15);
+    vips_image_set_blob_copy(image, VIPS_META_IPTC_NAME, "Jane Doe", 8);
+    tag(image, "p3");
+    jpeg = jpeg_of(image, false);
+    ck_assert_ptr_nonnull(memmem(buf_bytes(jpeg), buf_len(jpeg), "Jane Doe", 8));
+    r = normalise(jpeg);
+    for (size_t i = 0; i < 3; i++) {
+        const unsigned char *at = buf_bytes(r.renditions[i].jpeg) + 2;
+
+        ck_assert_ptr_null(
+            memmem(buf_bytes(r.renditions[i].jpeg), buf_len(r.renditions[i].jpeg), "Jane Doe", 8));
+        for (unsigned marker = 0; marker != 0xda; at += 2 + (at[2] << 8 | at[3])) {
+            marker = at[1];
+            ck_assert_msg(memchr(kept, (int)marker, sizeof kept) != NULL, "marker %02x", marker);
+        }
+    }
+}
+END_TEST
+
+static void expect_taken_on(const char *exif, const char *expected)
+{
+    VipsImage *image = flat(300, 400, 3, (const unsigned char[]){90, 90, 90});
+    CLEANUP(buf) struct buf *jpeg = NULL;
+    CLEANUP(image_result) struct image_result r = {0};
+    char day[DATE_TEXT];
+
+    if (exif)
+        vips_image_set_string(image, "exif-ifd2-DateTimeOriginal", exif);
+    jpeg = jpeg_of(image, false);
+    r = normalise(jpeg);
+    date_format(day, r.taken_on);
+    ck_assert_str_eq(day, expected);
+}
+
+START_TEST(the_day_it_was_taken_is_read_when_plausible)
+{
+    begin();
+    expect_taken_on("2025:10:03 09:15:22", "2025-10-03");
+    expect_taken_on("2026:11:22 23:59:59", "2026-11-22");
+    expect_taken_on(NULL, "");
+    expect_taken_on("2026:11:24 00:00:00", "");
+    expect_taken_on("1980:01:01 00:00:00", "");
+    expect_taken_on("2000:01:01 00:00:00", "");
+    expect_taken_on("0000:00:00 00:00:00", "");
+    expect_taken_on("2025-10-03 09:15:22", "");
+    expect_taken_on("2025:02:30 09:15:22", "");
+    expect_taken_on("    :  :     :  :  ", "");
+    expect_taken_on("2025", "");
+}
+END_TEST
+
+/* ---- budgets ---- */
+
+START_TEST(noise_is_brought_under_its_budget)
+{
+    CLEANUP(buf) struct buf *jpeg = NULL;
+    CLEANUP(image_result) struct image_result r = {0};
+
+    begin();
+    jpeg = jpeg_of(noise(1200, 1500), false);
+    r = normalise(jpeg);
+    for (size_t i = 0; i < 3; i++) {
+        ck_assert_uint_le(buf_len(r.renditions[i].jpeg), shapes[i].max_bytes);
+        ck_assert_uint_ge(buf_len(r.renditions[i].jpeg), shapes[i].max_bytes / 2);
+        expect_size(&r.renditions[i], r.renditions[i].width, r.renditions[i].height);
+    }
+    ck_assert_uint_lt(r.renditions[0].width, 1200);
+}
+END_TEST
+
+START_TEST(a_budget_that_cannot_be_met_is_over_budget)
+{
+    static const struct image_shape tiny[] = {{240, 300, 200}};
+    CLEANUP(buf) struct buf *jpeg = NULL;
+    struct image_result r;
+    const char *fault = "none";
+
+    begin();
+    jpeg = photo(600, 800);
+    ck_assert_int_eq(image_normalise(&r, &fault, buf_bytes(jpeg), buf_len(jpeg), tiny, 1), ERR_MALFORMED);
+    ck_assert_str_eq(fault, FAULT_OVER_BUDGET);
+}
+END_TEST
+
+START_TEST(a_plain_photo_keeps_the_best_quality)
+{
+    CLEANUP(buf) struct buf *jpeg = NULL;
+    CLEANUP(buf) struct buf *best = NULL;
+    CLEANUP(image_result) struct image_result r = {0};
+
+    begin();
+    jpeg = photo(480, 600);
+    r = normalise(jpeg);
+    ck_assert_int_eq(buf_new(&best, 1 << 20), OK);
+    {
+        CLEANUP(pixels) struct pixels p = {0};
+
+        ck_assert_int_eq(pixels_decode(&p, buf_bytes(jpeg), buf_len(jpeg), 1, TURN_NONE, 480, 600), OK);
+        ck_assert_int_eq(pixels_encode(best, &p, 85), OK);
+    }
+    ck_assert_uint_eq(buf_len(best), buf_len(r.renditions[0].jpeg));
+}
+END_TEST
+
+/* ---- what is refused ---- */
+
+START_TEST(what_is_no_jpeg_is_no_image)
+{
+    static const char png[] = "\x89PNG\r\n\x1a\n and so on and so on and so on";
+
+    begin();
+    expect_fault("", 0, FAULT_NOT_AN_IMAGE);
+    expect_fault("\xff\xd8", 2, FAULT_NOT_AN_IMAGE);
+    expect_fault(png, sizeof png, FAULT_NOT_AN_IMAGE);
+    expect_fault("GIF89a", 6, FAULT_NOT_AN_IMAGE);
+    expect_fault("%PDF-1.4\n\xff\xd8\xff\xe0", 13, FAULT_NOT_AN_IMAGE);
+}
+END_TEST
+
+START_TEST(a_truncated_jpeg_is_unreadable)
+{
+    CLEANUP(buf) struct buf *jpeg = NULL;
+
+    begin();
+    jpeg = jpeg_of(noise(400, 500), false);
+    expect_fault(buf_bytes(jpeg), buf_len(jpeg) / 2, FAULT_UNREADABLE);
+    expect_fault(buf_bytes(jpeg), buf_len(jpeg) - 1000, FAULT_UNREADABLE);
+    expect_fault(buf_bytes(jpeg), 300, FAULT_UNREADABLE);
+    expect_fault(buf_bytes(jpeg), 3, FAULT_UNREADABLE);
+}
+END_TEST
+
+START_TEST(a_truncated_progressive_jpeg_is_unreadable)
+{
+    CLEANUP(buf) struct buf *jpeg = NULL;
+
+    begin();
+    jpeg = jpeg_of(noise(400, 500), true);
+    expect_fault(buf_bytes(jpeg), buf_len(jpeg) / 2, FAULT_UNREADABLE);
+}
+END_TEST
+
+/* The same picture with other dimensions in its header. */
+static struct buf *claiming(const struct buf *jpeg, unsigned frame, unsigned width, unsigned height)
+{
+    struct buf *b = NULL;
+    unsigned char *bytes;
+    size_t at = (size_t)(find_marker(jpeg, frame) - buf_bytes(jpeg));
+
+    ck_assert_int_eq(buf_new(&b, 1 << 27), OK);
+    ck_assert_int_eq(buf_extend(b, buf_len(jpeg), &bytes), OK);
+    memcpy(bytes, buf_bytes(jpeg), buf_len(jpeg));
+    bytes[at + 5] = (unsigned char)(height >> 8);
+    bytes[at + 6] = (unsigned char)height;
+    bytes[at + 7] = (unsigned char)(width >> 8);
+    bytes[at + 8] = (unsigned char)width;
+    return b;
+}
+
+static const char *judge(const struct buf *jpeg)
+{
+    struct probe p;
+    const char *fault = NULL;
+
+    ck_assert_int_eq(probe_image(&p, &fault, buf_bytes(jpeg), buf_len(jpeg)), fault ? ERR_MALFORMED : OK);
+    return fault ? fault : "good";
+}
+
+START_TEST(a_bomb_is_refused_from_its_header)
+{
+    static const struct {
+        unsigned width, height;
+        const char *baseline, *progressive;
+    } claims[] = {
+        {64250, 64250, FAULT_TOO_MANY_PIXELS, FAULT_TOO_MANY_PIXELS},
+        {12001, 300, FAULT_TOO_MANY_PIXELS, FAULT_TOO_MANY_PIXELS},
+        {300, 12001, FAULT_TOO_MANY_PIXELS, FAULT_TOO_MANY_PIXELS},
+        {8193, 8193, FAULT_TOO_MANY_PIXELS, FAULT_TOO_MANY_PIXELS},
+        {8192, 8192, "good", FAULT_TOO_MANY_PIXELS},
+        {9248, 6936, "good", FAULT_TOO_MANY_PIXELS},
+        {5100, 5000, "good", FAULT_TOO_MANY_PIXELS},
+        {6024, 4024, "good", "good"},
+        {239, 400, FAULT_TOO_SMALL, FAULT_TOO_SMALL},
+        {400, 239, FAULT_TOO_SMALL, FAULT_TOO_SMALL},
+        {240, 240, "good", "good"},
+        {400, 0, FAULT_UNREADABLE, FAULT_UNREADABLE},
+        {0, 400, FAULT_UNREADABLE, FAULT_UNREADABLE},
+    };
+    CLEANUP(buf) struct buf *baseline = NULL;
+    CLEANUP(buf) struct buf *progressive = NULL;
+
+    begin();
+    baseline = photo(300, 400);
+    progressive = jpeg_of(quarters(300, 400, (const struct colour[]){RED, GREEN, BLUE, WHITE}), true);
+    for (size_t i = 0; i < sizeof claims / sizeof claims[0]; i++) {
+        CLEANUP(buf) struct buf *b = claiming(baseline, 0xc0, claims[i].width, claims[i].height);
+        CLEANUP(buf) struct buf *p = claiming(progressive, 0xc2, claims[i].width, claims[i].height);
+
+        ck_assert_str_eq(judge(b), claims[i].baseline);
+        ck_assert_str_eq(judge(p), claims[i].progressive);
+    }
+}
+END_TEST
+
+/* A header made by hand: a frame of three components, then scans of `parts` components each. */
+static struct buf *scans(unsigned frame, unsigned count, unsigned parts, unsigned side)
+{
+    const unsigned char start[] = {0xff,
+                                   0xd8,
+                                   0xff,
+                                   (unsigned char)frame,
+                                   0,
+                                   17,
+                                   8,
+                                   (unsigned char)(side >> 8),
+                                   (unsigned char)side,
+                                   (unsigned char)(side >> 8),
+                                   (unsigned char)side,
+                                   3,
+                                   1,
+                                   0x11,
+                                   0,
+                                   2,
+                                   0x11,
+                                   0,
+                                   3,
+                                   0x11,
+                                   0};
+    const unsigned char scan[] = {0xff, 0xda, 0, (unsigned char)(6 + 2 * parts), (unsigned char)parts};
+    static const unsigned char rest[16] = {0}, data[] = {1, 0xff, 0, 2, 0xff, 0xd0, 3};
+    struct buf *b = NULL;
+
+    ck_assert_int_eq(buf_new(&b, 1 << 20), OK);
+    ck_assert_int_eq(buf_append(b, start, sizeof start), OK);
+    for (unsigned i = 0; i < count; i++) {
+        ck_assert_int_eq(buf_append(b, scan, sizeof scan), OK);
+        ck_assert_int_eq(buf_append(b, rest, 3 + 2 * parts), OK);
+        ck_assert_int_eq(buf_append(b, data, sizeof data), OK);
+    }
+    ck_assert_int_eq(buf_append(b, "\xff\xd9", 2), OK);
+    return b;
+}
+
+static void expect_judged(struct buf *jpeg, const char *code)
+{
+    CLEANUP(buf) struct buf *b = jpeg;
+
+    ck_assert_str_eq(judge(b), code);
+}
+
+START_TEST(a_hundred_scans_are_the_most)
+{
+    expect_judged(scans(0xc2, 100, 1, 400), "good");
+    expect_judged(scans(0xc2, 101, 1, 400), FAULT_TOO_MANY_SCANS);
+    expect_judged(scans(0xc0, 101, 3, 400), FAULT_TOO_MANY_SCANS);
+}
+END_TEST
+
+START_TEST(a_scan_for_each_component_counts_as_progressive)
+{
+    expect_judged(scans(0xc0, 1, 3, 6000), "good");
+    expect_judged(scans(0xc0, 3, 1, 6000), FAULT_TOO_MANY_PIXELS);
+}
+END_TEST
+
+START_TEST(only_huffman_frames_of_eight_bits_are_read)
+{
+    static const unsigned others[] = {0xc3, 0xc5, 0xc6, 0xc7, 0xc8, 0xc9, 0xca, 0xcb, 0xcd, 0xce, 0xcf};
+
+    expect_judged(scans(0xc1, 1, 3, 400), "good");
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+        expect_judged(scans(others[i], 1, 3, 400), FAULT_UNREADABLE);
+    expect_judged(scans(0xc0, 0, 3, 400), FAULT_UNREADABLE);
+    expect_judged(scans(0xc0, 1, 4, 400), FAULT_UNREADABLE);
+}
+END_TEST
+
+START_TEST(a_second_frame_is_unreadable)
+{
+    CLEANUP(buf) struct buf *jpeg = scans(0xc0, 1, 3, 400);
+    CLEANUP(buf) struct buf *twice = NULL;
+
+    ck_assert_int_eq(buf_new(&twice, 1 << 20), OK);
+    ck_assert_int_eq(buf_append(twice, buf_bytes(jpeg), 21), OK);
+    ck_assert_int_eq(buf_append(twice, buf_bytes(jpeg) + 2, buf_len(jpeg) - 2), OK);
+    ck_assert_str_eq(judge(twice), FAULT_UNREADABLE);
+}
+END_TEST
+
+START_TEST(the_probe_sees_what_the_decoder_sees)
+{
+    CLEANUP(buf) struct buf *jpeg = NULL;
+    struct probe p;
+    const char *fault;
+
+    begin();
+    jpeg = jpeg_of(noise(301, 403), true);
+    ck_assert_int_eq(probe_image(&p, &fault, buf_bytes(jpeg), buf_len(jpeg)), OK);
+    ck_assert_uint_eq(p.width, 301);
+    ck_assert_uint_eq(p.height, 403);
+    ck_assert_uint_eq(p.components, 3);
+    ck_assert(p.progressive && p.buffered);
+    ck_assert_uint_gt(p.scans, 5);
+}
+END_TEST
+
+START_TEST(of_several_pictures_in_one_file_the_first_counts)
+{
+    CLEANUP(buf) struct buf *jpeg = NULL;
+    CLEANUP(buf) struct buf *gain_map = NULL;
+    CLEANUP(image_result) struct image_result r = {0};
+
+    begin();
+    jpeg = photo(400, 500);
+    gain_map = jpeg_of(noise(300, 300), false);
+    ck_assert_int_eq(buf_append(jpeg, buf_bytes(gain_map), buf_len(gain_map)), OK);
+    r = normalise(jpeg);
+    expect_size(&r.renditions[0], 400, 500);
+    expect_quarters(&r.renditions[0], (const struct colour[]){RED, GREEN, BLUE, WHITE});
+}
+END_TEST
+
+START_TEST(a_progressive_photo_comes_out_baseline)
+{
+    CLEANUP(buf) struct buf *jpeg = NULL;
+    CLEANUP(image_result) struct image_result r = {0};
+
+    begin();
+    jpeg = jpeg_of(quarters(1300, 1600, (const struct colour[]){RED, GREEN, BLUE, WHITE}), true);
+    r = normalise(jpeg);
+    ck_assert_ptr_nonnull(find_marker(r.renditions[0].jpeg, 0xc0));
+    expect_quarters(&r.renditions[0], (const struct colour[]){RED, GREEN, BLUE, WHITE});
+}
+END_TEST
+
+START_TEST(no_loader_but_that_of_jpeg_is_left)
+{
+    VipsImage *image, *back = NULL;
+    void *png = NULL;
+    size_t len = 0;
+
+    begin();
+    image = flat(300, 300, 3, (const unsigned char[]){1, 2, 3});
+    ck_assert_int_eq(vips_pngsave_buffer(image, &png, &len, NULL), 0);
+    ck_assert_int_ne(vips_pngload_buffer(png, len, &back, NULL), 0);
+    back = vips_image_new_from_buffer(png, len, "", NULL);
+    ck_assert_ptr_null(back);
+    ck_assert_int_eq(vips_type_find("VipsForeignLoad", "magickload_buffer") == 0,
+                     1); /* its module was not loaded */
+    g_free(png);
+    g_object_unref(image);
+}
+END_TEST
+
+START_TEST(no_single_changed_byte_of_a_header_does_harm)
+{
+    CLEANUP(buf) struct buf *jpeg = NULL;
+    static const struct image_shape one[] = {{120, 150, 20000}};
+    VipsImage *image;
+
+    begin();
+    image = flat(250, 260, 3, (const unsigned char[]){1, 2, 3});
+    vips_image_set_int(image, VIPS_META_ORIENTATION, 6);
+    tag(image, "p3");
+    jpeg = jpeg_of(image, false);
+    for (size_t i = 0; i < buf_len(jpeg); i += 7) {
+        unsigned char *copy = malloc(buf_len(jpeg));
+        struct image_result r;
+        const char *fault;
+
+        memcpy(copy, buf_bytes(jpeg), buf_len(jpeg));
+        copy[i] ^= (unsigned char)(1 + i % 255);
+        if (image_normalise(&r, &fault, copy, buf_len(jpeg), one, 1) == OK)
+            image_result_clear(&r);
+        free(copy);
+    }
+}
+END_TEST
+
+START_TEST(the_renditions_asked_for_are_bounded)
+{
+    struct image_result r;
+    const char *fault;
+
+    ck_assert_int_eq(image_normalise(&r, &fault, "", 0, shapes, 0), ERR_LIMIT);
+    ck_assert_int_eq(image_normalise(&r, &fault, "", 0, shapes, IMAGE_SHAPES_MAX + 1), ERR_LIMIT);
+}
+END_TEST
+
+SUITE("image", a_photo_gives_every_rendition_fitted_inside, nothing_is_cropped_or_padded,
+      nothing_is_ever_enlarged, every_odd_size_is_fitted_to_the_pixel,
+      all_eight_orientations_come_out_upright, an_orientation_with_a_resize_comes_out_upright,
+      untagged_pixels_pass_unchanged, an_srgb_profile_is_known_by_its_numbers,
+      an_embedded_profile_is_honoured, a_broken_profile_is_ignored,
+      a_profile_of_another_colour_space_is_ignored, cmyk_becomes_srgb_whether_adobe_inverted_it_or_not,
+      grey_becomes_srgb, no_metadata_survives, the_day_it_was_taken_is_read_when_plausible,
+      noise_is_brought_under_its_budget, a_budget_that_cannot_be_met_is_over_budget,
+      a_plain_photo_keeps_the_best_quality, what_is_no_jpeg_is_no_image, a_truncated_jpeg_is_unreadable,
+      a_truncated_progressive_jpeg_is_unreadable, a_bomb_is_refused_from_its_header,
+      a_hundred_scans_are_the_most, a_scan_for_each_component_counts_as_progressive,
+      only_huffman_frames_of_eight_bits_are_read, a_second_frame_is_unreadable,
+      the_probe_sees_what_the_decoder_sees, of_several_pictures_in_one_file_the_first_counts,
+      a_progressive_photo_comes_out_baseline, no_loader_but_that_of_jpeg_is_left,
+      no_single_changed_byte_of_a_header_does_harm, the_renditions_asked_for_are_bounded)
