@@ -101,7 +101,8 @@ static int open_databases(struct lmdb_env *e, MDB_txn *txn, enum lmdb_env_part p
     return rc;
 }
 
-/* mdb_env_open, with as much of the address space as can be had: sanitizers and ulimit -v leave less. */
+/* mdb_env_open, with as much of the address space as can be had: ulimit -v and valgrind (EINVAL) leave less.
+ */
 static int open_map(struct lmdb_env *e, int env_fd, size_t map_bytes)
 {
     char path[40];
@@ -109,7 +110,7 @@ static int open_map(struct lmdb_env *e, int env_fd, size_t map_bytes)
 
     /* Not by its plain path: a parent directory may be closed to our user. */
     (void)snprintf(path, sizeof path, "/proc/self/fd/%d", env_fd);
-    for (unsigned i = 0; i < MAP_TRIES && rc == ENOMEM; i++, map_bytes /= 16) {
+    for (unsigned i = 0; i < MAP_TRIES && (rc == ENOMEM || rc == EINVAL); i++, map_bytes /= 16) {
         rc = mdb_env_create(&e->env);
         if (rc)
             return rc;

@@ -100,20 +100,20 @@ enum err tile_file_write(int dir_fd, const char *path, const void *bytes, size_t
     return OK;
 }
 
-enum err tile_file_replace(int dir_fd, const char *path, const char *spare, const void *bytes, size_t len)
+enum err tile_file_replace(int dir_fd, const char *path, const char *by_way_of, const void *bytes, size_t len)
 {
-    TRY(tile_file_write(dir_fd, spare, bytes, len));
-    if (!renameat(dir_fd, spare, dir_fd, path))
+    TRY(tile_file_write(dir_fd, by_way_of, bytes, len));
+    if (!renameat(dir_fd, by_way_of, dir_fd, path))
         return OK;
     if (errno != ENOENT)
         return fail("put in place", path);
     TRY(make_directories(dir_fd, path));
-    return renameat(dir_fd, spare, dir_fd, path) ? fail("put in place", path) : OK;
+    return renameat(dir_fd, by_way_of, dir_fd, path) ? fail("put in place", path) : OK;
 }
 
-enum err tile_file_spare(int dir_fd, const char *path, const char *spare)
+enum err tile_file_remove(int dir_fd, const char *path)
 {
-    return renameat(dir_fd, path, dir_fd, spare) && errno != ENOENT ? fail("take away", path) : OK;
+    return unlinkat(dir_fd, path, 0) && errno != ENOENT ? fail("remove", path) : OK;
 }
 
 static enum err read_whole(int fd, const char *path, size_t len, struct buf *content)
@@ -145,24 +145,10 @@ enum err tile_file_read(int dir_fd, const char *path, struct buf *content)
         return ERR_NOTFOUND;
     if (fd < 0 || fstat(fd, &st))
         return fail("open", path);
+    if (!S_ISREG(st.st_mode))
+        return ERR_MALFORMED;
     buf_truncate(content, 0);
     return read_whole(fd, path, (size_t)st.st_size, content);
-}
-
-enum err tile_file_is(int dir_fd, const char *path, const struct buf *content, struct buf *scratch,
-                      bool *same)
-{
-    struct stat st;
-
-    *same = false;
-    if (fstatat(dir_fd, path, &st, AT_SYMLINK_NOFOLLOW))
-        return errno == ENOENT || errno == ENOTDIR ? OK : fail("look at", path);
-    if (!S_ISREG(st.st_mode) || (size_t)st.st_size != buf_len(content))
-        return OK;
-    TRY(tile_file_read(dir_fd, path, scratch));
-    *same = buf_len(scratch) == buf_len(content) &&
-            memcmp(buf_bytes(scratch), buf_bytes(content), buf_len(content)) == 0;
-    return OK;
 }
 
 static void dir_cleanup(DIR **dir)

@@ -17,18 +17,12 @@ void tile_path(char path[static TILE_PATH_MAX], unsigned level, uint64_t tile, u
 
 /* Writes a file where it belongs, making its directories. */
 MUST_CHECK enum err tile_file_write(int dir_fd, const char *path, const void *bytes, size_t len);
-/* The same by way of the file `spare`, so that it is whole when it appears. */
-MUST_CHECK enum err tile_file_replace(int dir_fd, const char *path, const char *spare, const void *bytes,
+/* The same by way of another file, so that it is whole when it appears. */
+MUST_CHECK enum err tile_file_replace(int dir_fd, const char *path, const char *by_way_of, const void *bytes,
                                       size_t len);
-/*
- * Takes a file away, for the next tile_file_replace to use: ext4 is slow to
- * make a file where one was just removed (150 us; a rename is 10).
- */
-MUST_CHECK enum err tile_file_spare(int dir_fd, const char *path, const char *spare);
-/* Whether the file is there with exactly these bytes; scratch is overwritten. */
-MUST_CHECK enum err tile_file_is(int dir_fd, const char *path, const struct buf *content, struct buf *scratch,
-                                 bool *same);
-/* Expected: ERR_NOTFOUND, ERR_LIMIT. */
+/* No error when it is not there. */
+MUST_CHECK enum err tile_file_remove(int dir_fd, const char *path);
+/* Expected: ERR_NOTFOUND, ERR_LIMIT, ERR_MALFORMED (not a file, or it shrank while we read). */
 MUST_CHECK enum err tile_file_read(int dir_fd, const char *path, struct buf *content);
 
 /* Removes the partial files of a tile but the one of width `keep`, and with keep 0 their directory. */

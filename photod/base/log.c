@@ -3,6 +3,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 #include "photod/base/log.h"
 
@@ -12,6 +13,7 @@ static bool to_terminal;
 void log_init(const char *process)
 {
     process_name = process;
+    (void)prctl(PR_SET_NAME, process, 0, 0, 0); /* one started by descriptor would show as a number */
     to_terminal = isatty(STDERR_FILENO);
 }
 

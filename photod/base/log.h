@@ -8,7 +8,7 @@
  * this.  Log once, where the cause is known.
  */
 
-/* The process name that opens every line.  Call first thing in main. */
+/* The process name that opens every line, and that ps shows.  Call first thing in main. */
 void log_init(const char *process);
 
 void log_error(const char *format, ...) __attribute__((format(printf, 1, 2)));

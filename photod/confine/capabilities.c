@@ -35,9 +35,18 @@ bool capabilities_held(void)
     return false;
 }
 
-/* The kernel may know more capabilities than our header: ask it where they end. */
+static bool may_bound(void)
+{
+    struct sets s;
+
+    return !get(&s) && s.word[CAP_TO_INDEX(CAP_SETPCAP)].effective & CAP_TO_MASK(CAP_SETPCAP);
+}
+
 enum err capabilities_bound(void)
 {
+    if (!may_bound())
+        return OK;
+    /* The kernel may know more capabilities than our header: ask it where they end. */
     for (unsigned long cap = 0; prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0; cap++) {
         if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0)) {
             log_errno("PR_CAPBSET_DROP");
@@ -47,21 +56,12 @@ enum err capabilities_bound(void)
     return OK;
 }
 
-static bool may_bound(void)
-{
-    struct sets s;
-
-    return !get(&s) && s.word[CAP_TO_INDEX(CAP_SETPCAP)].effective & CAP_TO_MASK(CAP_SETPCAP);
-}
-
 enum err capabilities_drop(void)
 {
     struct __user_cap_header_struct h = {.version = _LINUX_CAPABILITY_VERSION_3};
     const struct sets none = {0};
 
-    /* Without CAP_SETPCAP the bounding set stays; no_new_privs then keeps it from meaning anything. */
-    if (may_bound())
-        TRY(capabilities_bound());
+    TRY(capabilities_bound());
     if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) || syscall(SYS_capset, &h, none.word)) {
         log_errno("dropping capabilities");
         return ERR_IO;

@@ -210,7 +210,7 @@ enum ctl_exit command_credential_issue(int argc, char **argv)
         0};
     CLEANUP(ca) struct ca *ca = NULL;
     enum ctl_exit code;
-    unsigned days;
+    unsigned days = 0;
 
     if (!options_read(&code, &u, argc, argv))
         return code;
@@ -272,7 +272,7 @@ enum ctl_exit command_key_issue(int argc, char **argv)
                             0};
     struct shape_key_add add = {.district = ""};
     enum ctl_exit code;
-    unsigned number;
+    unsigned number = 0;
 
     if (!options_read(&code, &u, argc, argv))
         return code;

@@ -280,6 +280,8 @@ static enum ctl_exit make_everything(struct init *i, const struct buf *passphras
 {
     bool made;
 
+    TRY_CTL(check_absent(i->conf));
+    TRY_CTL(check_absent(i->key));
     TRY_CTL(make_dir(i->tls, &made));
     TRY_CTL(make_dir(i->ca, &i->made_ca));
     TRY_CTL(make_certificates(i, passphrase));
@@ -351,8 +353,6 @@ enum ctl_exit command_init(int argc, char **argv)
     TRY_CTL(check_user(&i));
     TRY_CTL(name_everything(&i));
     TRY_CTL(prompt_passphrase(&passphrase, i.passphrase_file, true));
-    TRY_CTL(check_absent(i.conf));
-    TRY_CTL(check_absent(i.key));
     TRY_CTL(make_dir(i.dir, &i.made_state));
     code = make_everything(&i, passphrase);
     if (code)

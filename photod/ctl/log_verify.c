@@ -358,6 +358,8 @@ static void visit_file(void *context, const char *path, bool is_file)
 {
     struct verify *v = context;
 
+    if (*path == '.' && !strchr(path, '/') && is_file)
+        return;
     if (!log_has_file(v->size, path))
         find(v, path, "does not belong to a log of %llu entries", (unsigned long long)v->size);
     else if (!is_file && strcmp(path, "checkpoint") == 0)

@@ -7,7 +7,8 @@
 /*
  * Verifies a log directory against nothing but the log's public key: the
  * checkpoint's signature, every entry, every tile, the root, and that
- * nothing else lies there.  It shares no code with the writer (store/,
+ * nothing else lies there (but files at the top whose names start with a dot:
+ * the writer's scratch, which no reader of a log asks for).  It shares no code with the writer (store/,
  * keys/): other library, other algorithm.
  *
  * Every fault is named by its file.  When two files contradict each other,

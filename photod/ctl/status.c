@@ -16,6 +16,15 @@ struct processes {
     unsigned count;
 };
 
+static int by_place(const void *a, const void *b)
+{
+    const struct shape_process *x = a, *y = b;
+
+    if (x->process != y->process)
+        return x->process < y->process ? -1 : 1;
+    return x->index < y->index ? -1 : x->index > y->index;
+}
+
 static enum ctl_exit read_processes(struct processes *out, const struct message *m)
 {
     __attribute__((cleanup(bulk_cleanup))) struct bulk rows = {0};
@@ -26,7 +35,10 @@ static enum ctl_exit read_processes(struct processes *out, const struct message 
     t = TAKE_BYTES(rows.bytes, rows.len);
     for (out->count = 0; take_more(&t) && out->count < ROWS_MAX; out->count++)
         take_process(&t, &out->row[out->count]);
-    return take_end(&t) ? say_fail(CTL_FAILED, "photod's list of processes is malformed") : CTL_OK;
+    if (take_end(&t))
+        return say_fail(CTL_FAILED, "photod's list of processes is malformed");
+    qsort(out->row, out->count, sizeof out->row[0], by_place);
+    return CTL_OK;
 }
 
 /* "3 d 4 h", "12 min", "40 s": two units at most. */

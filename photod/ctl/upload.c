@@ -58,7 +58,10 @@ static enum ctl_exit show_rows(const struct upload_command *c, const json_t *ans
     report_print_counts(answer);
     /* A terminal shows what needs hands; a pipe gets the same unless told otherwise. */
     report_print_rows(answer, c->all_rows);
-    return c->report ? report_write_tsv(answer, c->report) : CTL_OK;
+    /* One file, one table: with photos in the same command it is theirs. */
+    if (!c->report || (c->photos && json_object_get(answer, "lines")))
+        return CTL_OK;
+    return report_write_tsv(answer, c->report);
 }
 
 static void show_json(const json_t *answer)

@@ -45,9 +45,9 @@ static enum err run(void)
     struct worker w;
 
     TRY(worker_adopt(&w));
+    TRY(give_way()); /* before any thread: niceness is each thread's own, and inherited */
     TRY(image_init());
     TRY(roster_init());
-    TRY(give_way());
     TRY(confine(&confined, CONFINE_INTAKE, NULL, 0));
     ready.landlock_abi = (uint32_t)confined.landlock_abi;
     ready.seccomp = confined.seccomp;
@@ -59,8 +59,8 @@ int main(void)
     enum err e;
 
     log_init("photod-intake");
-    (void)prctl(PR_SET_NAME,
-                "photod-intake"); /* started by descriptor, it would be called after its number */
+    /* Started by descriptor, it would be called after its number. */
+    (void)prctl(PR_SET_NAME, "photod-intake");
     e = run();
     if (!e || e == ERR_CLOSED)
         return EXIT_SUCCESS;

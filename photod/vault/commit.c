@@ -1,11 +1,14 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include "keys/note.h"
+#include "photod/base/clock.h"
 #include "photod/base/log.h"
 #include "photod/vault/commit.h"
 
-#define GROUP_MAX 64
+#define GROUP_MAX  64
+#define PUBLISH_MS 200 /* the log's files follow the store by at most this; receipts do not wait for them */
 
 struct queue {
     struct job *first, **end;
@@ -21,6 +24,9 @@ struct committer {
     struct queue done;
     bool stopping;
     int event_fd;
+
+    struct buf *unpublished; /* the last checkpoint signed, while its files are not written */
+    int64_t published_ms;    /* when files were last written */
 };
 
 static void queue_push(struct queue *q, struct job *j)
@@ -130,10 +136,24 @@ static void hand_back(struct committer *c, struct job **group, unsigned count)
     (void)!write(c->event_fd, &one, sizeof one);
 }
 
+/* Files are dear to write and can be rebuilt, so many commits share one writing. */
+static void publish(struct committer *c)
+{
+    struct store_head head;
+    enum err e = store_log_head(c->vault->store, &head);
+
+    if (!e)
+        e = tiles_publish(c->vault->tiles, &head, buf_bytes(c->unpublished), buf_len(c->unpublished));
+    if (e)
+        log_error("the log's files cannot be written (%s); the log itself is in the store", err_name(e));
+    buf_free(c->unpublished);
+    c->unpublished = NULL;
+    c->published_ms = clock_steady_ms();
+}
+
 static void run_group(struct committer *c, struct job **group, unsigned count)
 {
     CLEANUP(buf) struct buf *checkpoint = NULL;
-    struct store_head head;
     enum err e = buf_new(&checkpoint, 4096);
 
     for (unsigned i = 0; i < count; i++) {
@@ -146,34 +166,59 @@ static void run_group(struct committer *c, struct job **group, unsigned count)
     hand_back(c, group, count);
     if (e || !buf_len(checkpoint))
         return;
-    e = store_log_head(c->vault->store, &head);
-    if (!e)
-        e = tiles_publish(c->vault->tiles, &head, buf_bytes(checkpoint), buf_len(checkpoint));
-    if (e)
-        log_error("the log's files cannot be written (%s); the log itself is in the store", err_name(e));
+    buf_free(c->unpublished);
+    c->unpublished = TAKE(checkpoint);
+}
+
+static bool publish_is_due(const struct committer *c)
+{
+    return c->unpublished && (c->stopping || clock_steady_ms() - c->published_ms >= PUBLISH_MS);
+}
+
+/* Waits, with the lock held, for jobs, for the end, or until files are due. */
+static void wait_for_work(struct committer *c)
+{
+    struct timespec until;
+
+    while (!has_work(c) && !c->stopping && !publish_is_due(c)) {
+        if (!c->unpublished) {
+            pthread_cond_wait(&c->work, &c->lock);
+            continue;
+        }
+        (void)clock_gettime(CLOCK_MONOTONIC, &until);
+        until.tv_nsec += PUBLISH_MS * 1000000L / 4;
+        until.tv_sec += until.tv_nsec / 1000000000L;
+        until.tv_nsec %= 1000000000L;
+        (void)pthread_cond_timedwait(&c->work, &c->lock, &until);
+    }
 }
 
 static void *run(void *argument)
 {
     struct committer *c = argument;
     struct job *group[GROUP_MAX];
-    unsigned count;
+    bool ends;
 
-    for (;;) {
+    do {
+        unsigned count;
+
         pthread_mutex_lock(&c->lock);
-        while (!has_work(c) && !c->stopping)
-            pthread_cond_wait(&c->work, &c->lock);
+        wait_for_work(c);
         count = take_group(c, group);
+        ends = !count && c->stopping;
         pthread_mutex_unlock(&c->lock);
-        if (!count)
-            return NULL;
-        run_group(c, group, count);
-    }
+        if (count)
+            run_group(c, group, count);
+        if (publish_is_due(c))
+            publish(c);
+    } while (!ends);
+    return NULL;
 }
 
 enum err committer_start(struct committer **out, struct vault *v)
 {
     struct committer *c = calloc(1, sizeof *c);
+    pthread_condattr_t monotonic;
 
     if (!c)
         return ERR_NOMEM;
@@ -182,7 +227,9 @@ enum err committer_start(struct committer **out, struct vault *v)
         queue_init(&c->waiting[i]);
     queue_init(&c->done);
     (void)pthread_mutex_init(&c->lock, NULL);
-    (void)pthread_cond_init(&c->work, NULL);
+    (void)pthread_condattr_init(&monotonic);
+    (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(&c->work, &monotonic);
     c->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (c->event_fd < 0 || pthread_create(&c->thread, NULL, run, c)) {
         log_errno("the committing thread");

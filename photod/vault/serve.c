@@ -48,6 +48,9 @@ static enum err adopt_link(struct vault *v, struct message *m)
 
     if (process != PROCESS_LAW && process != PROCESS_OFFICE && process != PROCESS_INTAKE)
         return ERR_MALFORMED;
+    for (struct peer *p = v->peers; p; p = p->next) /* a new process in an old one's place */
+        if (p->channel.peer == (enum process)process && p->index == m->is.link.index)
+            peer_drop(v, p);
     return peer_add(v, message_take_fd(m, 0), (enum process)process, m->is.link.index);
 }
 

@@ -57,6 +57,8 @@ static enum err adopt(struct message *m)
         web.has_tls = true;
         return identity_load(m->fds, checks_clients());
     case MSG_LINK:
+        if (m->is.link.process != PROCESS_VAULT)
+            return OK;
         fd_cleanup(&web.vault_fd);
         web.vault_fd = message_take_fd(m, 0);
         return OK;
@@ -93,7 +95,8 @@ static bool obey(struct message *m)
             log_info("new TLS files are in force");
         return true;
     case MSG_LINK:
-        link_take(message_take_fd(m, 0));
+        if (m->is.link.process == PROCESS_VAULT)
+            link_take(message_take_fd(m, 0));
         return true;
     default:
         return false;
@@ -148,6 +151,7 @@ int main(int argc, char **argv)
 {
     struct confined confined = {0};
     struct shape_ready ready;
+    enum err e;
 
     if (argc == 2 && strcmp(argv[1], "law") == 0)
         web.door = PROCESS_LAW;
@@ -159,7 +163,10 @@ int main(int argc, char **argv)
     (void)signal(SIGPIPE, SIG_IGN);
     answer_init();
     web.parent = (struct channel){PARENT_FD, web.door, PROCESS_PARENT, STATE_START};
-    if (adopt_all() || confine(&confined, CONFINE_WEB, NULL, 0) || start())
+    e = adopt_all();
+    if (e) /* closed: the parent stops before we began */
+        return e == ERR_CLOSED ? 0 : 1;
+    if (confine(&confined, CONFINE_WEB, NULL, 0) || start())
         return 1;
     web.parent.state = STATE_SERVE;
     ready = (struct shape_ready){(uint32_t)confined.landlock_abi, confined.seccomp, 0};

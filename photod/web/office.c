@@ -52,17 +52,17 @@ static json_t *rows_json(const struct bulk *table)
     return NULL;
 }
 
-/* Adds the table that came with the answer.  False: refused, body is gone. */
-static bool add_rows(struct request *r, json_t *body, const struct message *answer, uint64_t link)
+/* Answers with body (taken) and the table that came beside it. */
+static bool answer_report(struct request *r, json_t *body, const struct message *answer, uint64_t link)
 {
     CLEANUP(bulk) struct bulk table = {0};
-    enum err e = bulk_map(&table, answer->fds[0], TABLE_MAX);
-    json_t *rows = e ? NULL : rows_json(&table);
+    json_t *rows = bulk_map(&table, answer->fds[0], TABLE_MAX) ? NULL : rows_json(&table);
 
     if (body && rows && json_object_set_new(body, "rows", rows) == 0)
-        return true;
-    if (!rows)
-        link_distrust(link, "a report that cannot be read");
+        return answer_json(r, MHD_HTTP_OK, body, NULL);
+    link_distrust(link, "a report that cannot be read");
+    if (!body)
+        json_decref(rows); /* else json_object_set_new() took it */
     json_decref(body);
     return refuse(r, PROBLEM_UNAVAILABLE, "the report cannot be read");
 }
@@ -111,7 +111,7 @@ bool roster_answer(struct request *r)
                      (json_int_t)is->in, "out", (json_int_t)is->out, "blank", (json_int_t)is->blank,
                      "refused", (json_int_t)is->refused, "withdrawn", (json_int_t)is->withdrawn, "audit",
                      (json_int_t)is->leaf);
-    return add_rows(r, body, &answer, link) && answer_json(r, MHD_HTTP_OK, body, NULL);
+    return answer_report(r, body, &answer, link);
 }
 
 /* Batches. */
@@ -187,16 +187,13 @@ bool batch_get_answer(struct request *r)
     CLEANUP(message) struct message answer = MESSAGE_NONE;
     struct shape_batch_name ask = {0};
     uint64_t link = LINK_ANY;
-    json_t *body;
     enum err e;
 
     name_batch(r, &ask);
     e = vault_batch_get(&ask, &answer, &link);
     explicit_bzero(&ask, sizeof ask);
-    if (!request_got(r, e, &answer, MSG_BATCH_REPORT))
-        return false;
-    body = batch_json(&answer.is.batch_state);
-    return add_rows(r, body, &answer, link) && answer_json(r, MHD_HTTP_OK, body, NULL);
+    return request_got(r, e, &answer, MSG_BATCH_REPORT) &&
+           answer_report(r, batch_json(&answer.is.batch_state), &answer, link);
 }
 
 static bool change_batch(struct request *r,

@@ -192,10 +192,8 @@ static bool check_body(struct request *r)
     uint64_t mib = route->max_mib == UPLOAD ? here.upload_max_mib : route->max_mib;
     uint64_t max = mib ? mib << 20 : route->max_bytes;
 
-    if (r->length > max) {
-        r->refused.problem = PROBLEM_BODY_TOO_LARGE;
+    if (r->length > max)
         return refuse(r, PROBLEM_BODY_TOO_LARGE, "at most %llu bytes", (unsigned long long)max);
-    }
     if (max && !request_header(r, MHD_HTTP_HEADER_CONTENT_LENGTH))
         return refuse(r, PROBLEM_LENGTH_REQUIRED, "%s", "");
     return true;
@@ -235,8 +233,10 @@ static enum MHD_Result take_body(struct request *r, const char *bytes, size_t *l
 {
     r->stage = STAGE_BODY;
     visitor_got(r->visitor, *len);
-    if (!r->route->feed || !r->route->feed(r, bytes, *len))
-        return r->refused.problem ? answer_refused(r) : MHD_NO;
+    if (!r->route->feed) /* check_body() let none through */
+        return MHD_NO;
+    if (!r->route->feed(r, bytes, *len))
+        return answer_refused(r);
     *len = 0;
     return MHD_YES;
 }

@@ -527,12 +527,18 @@ START_TEST(faulty_line_of_a_roster_is_a_row_with_a_code)
 }
 END_TEST
 
-START_TEST(field_longer_than_the_vault_keeps_is_a_row_with_a_code)
+START_TEST(field_that_the_vault_cannot_keep_is_a_row_with_a_code)
 {
+    char text[400];
+    char homeroom[102];
     struct shape_roster_row row;
 
-    one_row(&row, HEADER "SD\t0123\t012345678\t77\tMartinez\tMaya\tJ\tF\t04/05/2014\t0456\t06\t"
-                         "the long corridor, third door on the left\tIN\t\n");
+    memset(homeroom, 'x', sizeof homeroom - 1);
+    homeroom[sizeof homeroom - 1] = '\0';
+    (void)snprintf(text, sizeof text,
+                   HEADER "SD\t0123\t012345678\t77\tMartinez\tMaya\tJ\tF\t04/05/2014\t0456\t06\t%s\tIN\t\n",
+                   homeroom);
+    one_row(&row, text);
     ck_assert_str_eq(row.fault, "field-too-long");
     ck_assert_str_eq(row.state_id, "012345678");
 }
@@ -679,7 +685,7 @@ int main(void)
     tcase_add_test(c, entry_that_is_not_listed_ends_the_worker);
     tcase_add_test(c, roster_becomes_rows);
     tcase_add_test(c, faulty_line_of_a_roster_is_a_row_with_a_code);
-    tcase_add_test(c, field_longer_than_the_vault_keeps_is_a_row_with_a_code);
+    tcase_add_test(c, field_that_the_vault_cannot_keep_is_a_row_with_a_code);
     tcase_add_test(c, file_that_is_no_roster_is_one_sentence);
     tcase_add_test(c, it_leaves_with_0_when_the_vault_goes);
     tcase_add_test(c, it_leaves_with_0_when_the_parent_goes);

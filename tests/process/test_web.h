@@ -1,10 +1,13 @@
 #ifndef TESTS_PROCESS_TEST_WEB_H
 #define TESTS_PROCESS_TEST_WEB_H
 
+#include <check.h>
 #include <gnutls/gnutls.h>
+#include <jansson.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <sys/types.h>
+#include "lawapi/problem.h"
 #include "photod/wire/channel.h"
 
 /*
@@ -93,10 +96,35 @@ void client_read(struct client *c, struct reply *r);
 void client_close(struct client *c);
 /* Whether the server ends the connection within so many milliseconds. */
 bool client_is_cut(struct client *c, int timeout_ms);
+/* Whether something took as long as it should. */
+bool is_between(int64_t ms, int64_t low, int64_t high);
 /* One request on a connection of its own. */
 void client_ask(int port, enum who who, const char *text, struct reply *r);
 void reply_free(struct reply *r);
 /* "" when there is no such header. */
 const char *reply_header(struct reply *r, const char *name, char value[static 8400]);
+
+/* What several tests say and expect (test_web_scene.c). */
+#define CASE_JSON                                                                                            \
+    "{\"case\":{\"oca\":\"26-0417\",\"reported_at\":\"2026-11-23T03:05:00Z\","                               \
+    "\"basis\":\"missing-child-report\"},\"operator\":\"Dispatch "                                           \
+    "7\",\"child\":{\"state_id\":\"012345678\"}}"
+#define RECEIPT     "c2sp.org/tlog-proof@v1\nextra AAAA\nindex 7\n\nphotod.example\n8\n"
+#define LOOKUP_HEAD "POST /v1/lookups HTTP/1.1\r\nHost: law\r\nContent-Type: application/json\r\n"
+
+extern char picture[70000];
+peer_answer release, find_none; /* vaults that know the child, that do not */
+/* accept: or NULL; more: further header lines. */
+const char *lookup_text(const char *accept, const char *more, const char *body);
+void assert_problem(struct reply *r, enum problem problem);
+void ask_for_problem(struct door *d, enum who who, const char *text, enum problem problem);
+/* A text of an object, or of an object in it; "(missing)". */
+const char *member(const json_t *o, const char *outer, const char *name);
+
+TCase *tests_of(const char *name, const TTest *const *tests, size_t count);
+TCase *tests_of_law(void);
+TCase *tests_of_link(void);
+TCase *tests_of_gate(void);
+TCase *tests_of_office(void);
 
 #endif

@@ -247,6 +247,11 @@ bool client_is_cut(struct client *c, int timeout_ms)
     }
 }
 
+bool is_between(int64_t ms, int64_t low, int64_t high)
+{
+    return ms >= low && ms <= high;
+}
+
 void client_ask(int port, enum who who, const char *text, struct reply *r)
 {
     struct client c;

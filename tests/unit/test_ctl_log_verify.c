@@ -208,7 +208,7 @@ START_TEST(every_extra_file_is_named)
         "note",         "checkpoint.new",   "tile/0/000",       "tile/0/000.p/43",      "tile/0/001.p/1",
         "tile/0/00",    "tile/0/0000",      "tile/0/x000/000",  "tile/1/000.p/1",       "tile/8/000.p/1",
         "tile/00/x",    "tile/entries/000", "tile/entries/001", "tile/entries/000.p/1", "tile/data/000",
-        "tile/0/.p/44", "tile/0/000.p/044", "tile/0/000.p/300",
+        "tile/0/.p/44", "tile/0/000.p/044", "tile/0/000.p/300", "tile/.hidden",         ".hidden/file",
     };
 
     write_log(44);
@@ -220,6 +220,15 @@ START_TEST(every_extra_file_is_named)
         (void)snprintf(full, sizeof full, "%s/%s", dir, extra[i]);
         ck_assert_int_eq(unlink(full), 0);
     }
+    assert_good(44);
+}
+END_TEST
+
+START_TEST(scratch_files_of_the_writer_are_no_fault)
+{
+    write_log(44);
+    fixture_write(dir, ".partial-0", "x", 1);
+    fixture_write(dir, ".checkpoint", "x", 1);
     assert_good(44);
 }
 END_TEST
@@ -365,6 +374,7 @@ int main(void)
     tcase_add_test(t, every_truncated_or_lengthened_file_is_found_and_named);
     tcase_add_test(t, every_missing_file_is_named);
     tcase_add_test(t, every_extra_file_is_named);
+    tcase_add_test(t, scratch_files_of_the_writer_are_no_fault);
     tcase_add_test(t, a_link_in_place_of_a_file_is_named);
     tcase_add_test(t, a_log_of_another_key_is_refused);
     tcase_add_test(t, a_consistent_rewrite_without_the_key_is_found);

@@ -167,6 +167,20 @@ START_TEST(a_key_of_another_type_is_refused)
 }
 END_TEST
 
+START_TEST(base64_has_one_form)
+{
+    static const char *const bad[] = {"    AAAA", "AAAA\n\n\n\n", "AB==", "AAB=", "AAA",
+                                      "A===",     "====",         "AA=A", "AA-_", ""};
+    CLEANUP(buf) struct buf *b = NULL;
+
+    ck_assert_int_eq(buf_new(&b, 100), OK);
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        ck_assert_int_eq(base64_decode(b, bad[i], strlen(bad[i])), ERR_MALFORMED);
+    ck_assert_int_eq(base64_decode(b, "AA==", 4), OK);
+    ck_assert_uint_eq(buf_len(b), 1);
+}
+END_TEST
+
 START_TEST(a_checkpoint_has_the_origin_of_its_key)
 {
     struct fixture_key k;
@@ -235,6 +249,7 @@ int main(void)
     tcase_add_test(t, a_key_with_a_changed_character_is_refused);
     tcase_add_test(t, blanks_around_a_key_are_ignored);
     tcase_add_test(t, a_key_of_another_type_is_refused);
+    tcase_add_test(t, base64_has_one_form);
     tcase_add_test(t, a_checkpoint_has_the_origin_of_its_key);
     tcase_add_test(t, a_signed_text_that_is_no_checkpoint_is_refused);
     tcase_set_timeout(t, 50);

@@ -1021,7 +1021,7 @@ START_TEST(a_full_disk_refuses_uploads_and_nothing_else)
     s = NULL;
     (void)close(dir_fd);
     dir_fd = -1;
-    if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+    if (unshare(CLONE_NEWNS) || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
         mount("none", dir, "tmpfs", 0, "size=8m")) {
         (void)printf("skipped: a_full_disk_refuses_uploads_and_nothing_else: cannot mount a tmpfs: %s\n",
                      strerror(errno));
@@ -1108,7 +1108,10 @@ START_TEST(kill_9_at_any_moment_loses_nothing_acknowledged)
         if (child == 0)
             commit_until_killed(stored, pipe_fds[1]);
         (void)close(pipe_fds[1]);
-        (void)usleep(8000 + (unsigned)rand() % 30000);
+        /* Every fourth is killed wherever it is, the others after they have acknowledged something. */
+        if (round % 4)
+            ck_assert_int_eq(read(pipe_fds[0], &acknowledged, sizeof acknowledged), sizeof acknowledged);
+        (void)usleep((unsigned)rand() % 20000);
         ck_assert_int_eq(kill(child, SIGKILL), 0);
         ck_assert_int_eq(waitpid(child, &status, 0), child);
         ck_assert(WIFSIGNALED(status));
@@ -1129,7 +1132,7 @@ START_TEST(kill_9_at_any_moment_loses_nothing_acknowledged)
         store_close(s);
         s = NULL;
     }
-    ck_assert_uint_gt(acknowledged, kills);
+    ck_assert_uint_ge(acknowledged, kills / 2);
     (void)printf("%u kills, %u batches acknowledged, 0 lost\n", kills, acknowledged);
 }
 END_TEST
