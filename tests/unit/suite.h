@@ -11,7 +11,7 @@
 #define SUITE(name, ...)                                                                                     \
     int main(void)                                                                                           \
     {                                                                                                        \
-        const TTest *const tests[] = {__VA_ARGS__};                                                   \
+        const TTest *const tests[] = {__VA_ARGS__};                                                          \
         Suite *suite = suite_create(name);                                                                   \
         TCase *all = tcase_create(name);                                                                     \
         SRunner *runner = srunner_create(suite);                                                             \
