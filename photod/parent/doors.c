@@ -167,6 +167,8 @@ enum err admin_open(int *fd, const struct config *c)
 {
     CLEANUP(fd) int made = -1;
     struct sockaddr_un at = {.sun_family = AF_UNIX};
+    mode_t old_mask;
+    bool bound;
     uid_t uid;
     gid_t gid;
 
@@ -175,12 +177,16 @@ enum err admin_open(int *fd, const struct config *c)
     TRY(clear_stale(&at));
     TRY(owners(&uid, &gid, c));
     made = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-    if (made < 0 || bind(made, (const struct sockaddr *)&at, sizeof at)) {
+    old_mask = umask(
+        0117); /* the socket's mode from its first moment; chmod() would follow a link put in its place */
+    bound = made >= 0 && !bind(made, (const struct sockaddr *)&at, sizeof at);
+    (void)umask(old_mask);
+    if (!bound) {
         log_errno("socket %s", c->socket);
         return ERR_IO;
     }
-    /* Nobody can connect before listen(): owner and mode are right by then. */
-    if (lchown(c->socket, uid, gid) || chmod(c->socket, 0660) || listen(made, 16)) {
+    /* Nobody can connect before listen(): the owner is right by then. */
+    if (lchown(c->socket, uid, gid) || listen(made, 16)) {
         log_errno("socket %s", c->socket);
         (void)unlink(c->socket);
         return ERR_IO;

@@ -2,14 +2,18 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include "photod/base/cleanup.h"
 #include "photod/base/log.h"
 #include "photod/wire/bulk.h"
 
-#define FILE_MAX   (1 << 20)
-#define MODE_OTHER 0007
+#define FILE_MAX    (1 << 20)
+#define MODE_OTHER  0007
+#define OPENING_MAX 65536 /* of a root key file, and of a passphrase's */
 
 static const struct tls_row {
     const char *key;
@@ -86,13 +90,30 @@ static enum err copy(int *memfd, int fd, off_t size, const char *what, const cha
     return OK;
 }
 
-enum err file_seal(int *memfd, const char *what, const char *path)
+/* Whoever can write the configuration says what root opens, and as whom all else runs. */
+static enum err check_author(const struct stat *st, const char *path)
+{
+    if (st->st_uid != 0 && st->st_uid != geteuid()) {
+        log_error("--config: %s does not belong to root or to who starts photod; look at it, then run: "
+                  "chown root %s",
+                  path, path);
+        return ERR_DENIED;
+    }
+    if (st->st_mode & S_IWOTH) {
+        log_error("--config: everybody on this machine may change %s; run: chmod o-w %s", path, path);
+        return ERR_DENIED;
+    }
+    return OK;
+}
+
+enum err config_seal(int *memfd, const char *path)
 {
     CLEANUP(fd) int fd = -1;
     struct stat st;
 
-    TRY(open_file(&fd, &st, what, path));
-    return copy(memfd, fd, st.st_size, what, path);
+    TRY(open_file(&fd, &st, "--config", path));
+    TRY(check_author(&st, path));
+    return copy(memfd, fd, st.st_size, "--config", path);
 }
 
 static enum err check_secret(const struct stat *st, const char *what, const char *path)
@@ -104,16 +125,88 @@ static enum err check_secret(const struct stat *st, const char *what, const char
     return OK;
 }
 
-enum err root_key_open(int *fd, const struct config *c)
+/* ---- What opens the vault: one row per seal method ---- */
+
+static enum err open_secret(int *fd, struct stat *st, const char *what, const char *path)
 {
     CLEANUP(fd) int opened = -1;
-    struct stat st;
 
-    TRY(open_file(&opened, &st, "root_key", c->root_key));
-    TRY(check_secret(&st, "root_key", c->root_key));
+    TRY(open_file(&opened, st, what, path));
+    TRY(check_secret(st, what, path));
     *fd = TAKE_FD(opened);
     return OK;
 }
+
+static enum err open_key_file(int *fd, const struct config *c)
+{
+    struct stat st;
+
+    return open_secret(fd, &st, "root_key", c->root_key);
+}
+
+static enum err open_credential(int *fd, const struct config *c)
+{
+    const char *dir = getenv("CREDENTIALS_DIRECTORY");
+    char path[PATH_MAX];
+    struct stat st;
+
+    if (!dir || snprintf(path, sizeof path, "%s/%s", dir, c->root_key) >= (int)sizeof path) {
+        log_error("seal = credential: systemd gave no credentials; start photod by a unit with "
+                  "LoadCredentialEncrypted=%s",
+                  c->root_key);
+        return ERR_NOTFOUND;
+    }
+    return open_secret(fd, &st, "root_key", path);
+}
+
+/* The root key file and the passphrase as the line behind it, in one memfd. */
+static enum err open_passphrase(int *fd, const struct config *c)
+{
+    CLEANUP(fd) int key = -1, passphrase = -1, made = -1;
+    struct stat key_st, passphrase_st;
+    size_t key_len, len;
+    unsigned char *bytes;
+    enum err e;
+
+    TRY(open_secret(&key, &key_st, "root_key", c->root_key));
+    TRY(open_secret(&passphrase, &passphrase_st, "seal_passphrase", c->seal_passphrase));
+    if (key_st.st_size > OPENING_MAX || passphrase_st.st_size > OPENING_MAX) {
+        log_error("root_key, seal_passphrase: these files are larger than any that photod makes");
+        return ERR_LIMIT;
+    }
+    key_len = (size_t)key_st.st_size;
+    len = key_len + (size_t)passphrase_st.st_size;
+    TRY(bulk_begin(&made, &bytes, len));
+    e = fill(bytes, key_len, key);
+    if (!e)
+        e = fill(bytes + key_len, len - key_len, passphrase);
+    if (e)
+        log_errno("reading root_key and seal_passphrase");
+    TRY(bulk_seal(made, bytes, len));
+    if (e)
+        return e;
+    *fd = TAKE_FD(made);
+    return OK;
+}
+
+static const struct seal_row {
+    const char *method;
+    enum err (*open)(int *fd, const struct config *c);
+} seal_rows[] = {
+    {"key-file", open_key_file},
+    {"passphrase", open_passphrase},
+    {"credential", open_credential},
+};
+
+enum err root_key_open(int *fd, const struct config *c)
+{
+    for (size_t n = 0; n < sizeof seal_rows / sizeof seal_rows[0]; n++)
+        if (strcmp(seal_rows[n].method, c->seal) == 0)
+            return seal_rows[n].open(fd, c);
+    return ERR_NOTFOUND; /* config_parse() refuses others */
+}
+
+/* ---- What the doors show ---- */
 
 _Static_assert(sizeof(struct file_stamp) ==
                    sizeof(dev_t) + sizeof(ino_t) + sizeof(off_t) + 2 * sizeof(struct timespec),

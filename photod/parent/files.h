@@ -12,10 +12,19 @@
  * Failures are logged here, in one line that names the file.
  */
 
-/* A sealed copy of the file at path.  Expected: ERR_IO, ERR_LIMIT (1 MiB). */
-MUST_CHECK enum err file_seal(int *memfd, const char *what, const char *path);
+/*
+ * A sealed copy of photod.conf.  Expected: ERR_DENIED (another user could have written what the parent is to
+ * obey, as the vault's may in a directory of its own), ERR_IO, ERR_LIMIT (1 MiB).
+ */
+MUST_CHECK enum err config_seal(int *memfd, const char *path);
 
-/* The root key, for the vault alone.  Expected: ERR_DENIED (others may read it), ERR_IO. */
+/*
+ * What opens the vault, for it alone, by the seal method of the
+ * configuration: the root key file or the credential itself; for passphrase
+ * a sealed memfd with the root key file and the passphrase behind it (the
+ * opening, keys/seal.h).  Expected: ERR_DENIED (others may read it),
+ * ERR_NOTFOUND (no credentials), ERR_LIMIT, ERR_IO.
+ */
 MUST_CHECK enum err root_key_open(int *fd, const struct config *c);
 
 enum tls_file { TLS_CERTIFICATE, TLS_KEY, TLS_CA, TLS_CRL, TLS_FILES };

@@ -25,7 +25,7 @@ enum err holdings_read_config(struct holdings *h, const char *path)
     struct config_fault fault = {0};
     enum err e;
 
-    TRY(file_seal(&h->config_text, "--config", path));
+    TRY(config_seal(&h->config_text, path));
     TRY(bulk_map(&text, h->config_text, SIZE_MAX));
     e = config_parse(&h->config, &fault, (const char *)text.bytes, text.len);
     if (e == ERR_MALFORMED && fault.line)

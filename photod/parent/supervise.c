@@ -20,14 +20,15 @@
 #define TLS_EVERY_MS    15000
 #define CLOSED_GRACE_MS 5000 /* from closing its channel to being gone */
 
-static void hear_recycle(struct supervisor *s, uint32_t index)
+static void hear_recycle(struct supervisor *s, const struct shape_recycle *r)
 {
-    for (unsigned i = FIXED_CHILDREN; i < s->count; i++) {
+    for (unsigned i = VAULT_ROW + 1; i < s->count; i++) {
         struct child *c = &s->children[i];
 
-        if (c->index != index || !child_is_living(c))
+        if (c->process != (enum process)r->process || c->index != r->index || !child_is_living(c))
             continue;
-        log_warning("%s %u hangs, says the vault: replaced", process_name(c->process), index);
+        log_warning("%s %u hangs or is cut off, says the vault: replaced", process_name(c->process),
+                    r->index);
         child_kill(c);
     }
 }
@@ -60,7 +61,7 @@ static void hear(struct supervisor *s, struct child *c)
     if (!e && m.type == MSG_READY && c->phase == CHILD_STARTING)
         start_done(s, c, &m.is.ready);
     else if (!e && m.type == MSG_RECYCLE)
-        hear_recycle(s, m.is.recycle.index);
+        hear_recycle(s, &m.is.recycle);
     else if (e == ERR_CLOSED)
         hear_end(c);
     else if (e != ERR_BUSY && c->phase != CHILD_LEAVING)

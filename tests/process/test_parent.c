@@ -204,7 +204,7 @@ START_TEST(worker_the_vault_complains_of_is_replaced)
 {
     rig_config(&rig, ORDINARY "#plan vault: recycle\n");
     rig_start(&rig, NULL);
-    (void)rig_expect(&rig, "photod-intake 1 hangs, says the vault: replaced");
+    (void)rig_expect(&rig, "photod-intake 1 hangs or is cut off, says the vault: replaced");
     (void)rig_expect(&rig, "@vault PROCESS photod-intake 1, 1 restarts");
     ck_assert(!rig_saw(&rig, "starting it again"));
     expect_exit(rig_stop(&rig), 0);
@@ -407,6 +407,25 @@ START_TEST(key_that_everybody_may_read_is_refused)
 }
 END_TEST
 
+START_TEST(passphrase_stands_behind_the_root_key)
+{
+    char path[128], more[256];
+
+    path_in(path, "phrase");
+    (void)snprintf(more, sizeof more, ORDINARY "seal = passphrase\nseal_passphrase = %s\n", path);
+    rig_config(&rig, more);
+    refuse(NULL, "phrase: No such file or directory", 1);
+    rig_write(&rig, "root.key", "root", 0600);
+    rig_write(&rig, "phrase", "key", 0604);
+    refuse(NULL, "seal_passphrase: everybody on this machine may read or change ", 1);
+    rig_write(&rig, "phrase", "key", 0600);
+    rig_start(&rig, NULL);
+    (void)rig_expect(&rig, "@vault ROOT_KEY rootkey");
+    expect_exit(rig_stop(&rig), 0);
+    ck_assert_int_eq(unlink(path), 0);
+}
+END_TEST
+
 START_TEST(file_of_another_kind_is_refused)
 {
     rig_write(&rig, "crl.pem", "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n", 0644);
@@ -508,6 +527,7 @@ int main(void)
     tcase_add_test(c, second_photod_leaves_the_first_alone);
     tcase_add_test(c, file_in_the_place_of_the_socket_is_left_alone);
     tcase_add_test(c, key_that_everybody_may_read_is_refused);
+    tcase_add_test(c, passphrase_stands_behind_the_root_key);
     tcase_add_test(c, file_of_another_kind_is_refused);
     tcase_add_test(c, missing_user_is_named);
     tcase_add_test(c, each_child_runs_as_its_own_user);
