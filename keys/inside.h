@@ -5,7 +5,9 @@
 #include <sodium.h>
 #include "keys/envelope.h"
 #include "keys/keyfile.h"
+#include "keys/seal.h"
 #include "keys/secret.h"
+#include "keys/shares.h"
 
 /*
  * What the parts of keys/ show each other: key bytes, and operations that
@@ -93,6 +95,70 @@ const struct key_content *keys_content(const struct keys *k);
 MUST_CHECK enum err root_dek(struct dek **out, const struct secret *root);
 /* The binding of the key file's envelope. */
 extern const struct binding key_file_binding;
+
+/* ---- seal methods (seal.c, seal_passphrase.c) ---- */
+
+/* Reads what there is, at most max bytes, by pread: the descriptor's offset is another process's too. */
+MUST_CHECK enum err seal_read_all(unsigned char *to, size_t *len, size_t max, int fd, const char *what);
+MUST_CHECK enum err seal_write_all(int fd, const void *bytes, size_t len, const char *what);
+
+/* What Argon2id is to cost. */
+struct seal_cost {
+    unsigned passes, kib;
+};
+
+MUST_CHECK enum err seal_passphrase_open(struct secret **root, int fd);
+/* libsodium's MODERATE: 3 passes over 256 MiB. */
+MUST_CHECK enum err seal_passphrase_make(const struct secret *root, int fd, int passphrase_fd);
+MUST_CHECK enum err seal_passphrase_make_at(const struct secret *root, int fd, int passphrase_fd,
+                                            struct seal_cost cost);
+
+/* ---- recovery shares (share.c, shares.c) ---- */
+
+#define SHARE_SET_BYTES   4
+#define SHARE_TAG_BYTES   6
+#define SHARE_CHECK_BYTES 4
+#define SHARE_LINES       6 /* below the first line */
+#define SHARE_LINE_BYTES  8 /* four groups of two bytes */
+#define SHARE_PACKED      (SHARE_LINES * SHARE_LINE_BYTES)
+#define SHARE_TEXT        320
+
+/* One share, decoded. */
+struct share {
+    unsigned char index, needed, count;
+    unsigned char set[SHARE_SET_BYTES]; /* random: which splitting it is of */
+    unsigned char tag[SHARE_TAG_BYTES]; /* keyed by the root key: whether what was recovered is it */
+    unsigned char bytes[ROOT_KEY_BYTES];
+};
+
+struct shares {
+    struct share list[SHARES_MADE];
+    unsigned count;
+    char set_text[2 * SHARE_SET_BYTES + 1];
+};
+
+/* Its seven lines, the last with its newline; text is the caller's locked memory. */
+void share_print(char text[static SHARE_TEXT], const struct share *s);
+/* The first line, without newline. */
+void share_print_title(char text[static SHARE_TEXT], const struct share *s);
+/*
+ * Decodes line 1 to 6, "N  group group group group", into its place in
+ * packed.  The number may be missing when is_typed.  Expected: ERR_MALFORMED;
+ * fault then says which group ("line 3, group 2 ...").
+ */
+MUST_CHECK enum err share_take_line(unsigned char packed[static SHARE_PACKED], struct share_fault *fault,
+                                    unsigned line, const char *text, size_t len, bool is_typed);
+/* All lines are there.  Expected: ERR_MALFORMED (two slips that hide each other), ERR_DENIED (a later
+ * photod's). */
+MUST_CHECK enum err share_finish(struct share *s, struct share_fault *fault,
+                                 const unsigned char packed[static SHARE_PACKED]);
+
+/* Makes the five shares of a new set, in the caller's locked memory. */
+MUST_CHECK enum err shares_split(struct share list[static SHARES_MADE], const struct secret *root);
+/* Interpolates whatever is given: a wrong share or too few give a wrong key, not an error. */
+MUST_CHECK enum err shares_interpolate(struct secret **root, const struct share *list, unsigned count);
+/* Expected as shares_read(). */
+MUST_CHECK enum err shares_add(struct shares *all, struct share_fault *fault, const struct share *s);
 
 /* ---- notes (note.c) ---- */
 

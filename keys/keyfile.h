@@ -1,6 +1,7 @@
 #ifndef KEYS_KEYFILE_H
 #define KEYS_KEYFILE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include "keys/envelope.h"
@@ -66,5 +67,23 @@ MUST_CHECK enum err keys_unwrap(struct dek **out, const struct keys *k, const st
                                 const void *wrapped, size_t len);
 /* A number that names the ring key in use; rises with each rotation. */
 uint64_t keys_ring_epoch(const struct keys *k);
+
+/*
+ * Replacing the ring key.  Between begin and end every DEK is to be wrapped
+ * anew, and both ring keys stand in the key file, so that a crash loses
+ * nothing: the caller makes the file durable after begin, before anything
+ * wrapped by the new key is, and again after end.
+ *
+ * begin: a new ring key wraps from now on, both unwrap.  Expected: ERR_BUSY,
+ * a rotation is under way.  cancel: back to the old one, while nothing was
+ * wrapped by the new.  end: the old one is gone for good; what it wrapped is
+ * unreadable wherever it is.
+ */
+MUST_CHECK enum err keys_ring_begin(struct keys *k);
+void keys_ring_cancel(struct keys *k);
+void keys_ring_end(struct keys *k);
+bool keys_ring_is_rotating(const struct keys *k);
+/* Whether a wrapped DEK is wrapped by the ring key in use. */
+bool keys_is_current(const struct keys *k, const void *wrapped, size_t len);
 
 #endif

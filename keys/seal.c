@@ -1,3 +1,4 @@
+/* The table of seal methods, and the two that hold the key itself: key-file and credential. */
 #include <errno.h>
 #include <string.h>
 #include "keys/inside.h"
@@ -10,8 +11,7 @@
 #define HEX_BYTES  (2 * ROOT_KEY_BYTES)
 #define FILE_BYTES (HEX_BYTES + 1)
 
-/* Reads what there is, at most max bytes.  By pread: the descriptor's offset is another process's too. */
-static enum err read_all(unsigned char *to, size_t *len, size_t max, int fd)
+enum err seal_read_all(unsigned char *to, size_t *len, size_t max, int fd, const char *what)
 {
     ssize_t n;
 
@@ -22,14 +22,35 @@ static enum err read_all(unsigned char *to, size_t *len, size_t max, int fd)
         if (n < 0 && errno == EINTR)
             n = 0;
         else if (n < 0) {
-            log_errno("cannot read the root key");
+            log_errno("cannot read %s", what);
             return ERR_IO;
         }
     }
     return OK;
 }
 
-enum err seal_key_file_read(struct secret **root, int fd)
+enum err seal_write_all(int fd, const void *bytes, size_t len, const char *what)
+{
+    const unsigned char *from = bytes;
+
+    while (len) {
+        ssize_t n = write(fd, from, len);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0) {
+            bool is_full = errno == ENOSPC || errno == EDQUOT;
+
+            log_errno("cannot write %s", what);
+            return is_full ? ERR_FULL : ERR_IO;
+        }
+        from += n;
+        len -= (size_t)n;
+    }
+    return OK;
+}
+
+static enum err digits_open(struct secret **root, int fd)
 {
     CLEANUP(secret) struct secret *text = NULL;
     CLEANUP(secret) struct secret *key = NULL;
@@ -38,7 +59,7 @@ enum err seal_key_file_read(struct secret **root, int fd)
 
     TRY(secret_new(&text, FILE_BYTES + 1));
     TRY(secret_new(&key, ROOT_KEY_BYTES));
-    TRY(read_all(secret_bytes(text), &len, FILE_BYTES + 1, fd));
+    TRY(seal_read_all(secret_bytes(text), &len, FILE_BYTES + 1, fd, "the root key"));
     hex = (char *)secret_bytes(text);
     if (len != FILE_BYTES || hex[HEX_BYTES] != '\n')
         return ERR_MALFORMED;
@@ -48,35 +69,86 @@ enum err seal_key_file_read(struct secret **root, int fd)
     return OK;
 }
 
-static enum err write_all(int fd, const unsigned char *from, size_t len)
+enum err seal_key_file_read(struct secret **root, int fd)
 {
-    while (len) {
-        ssize_t n = write(fd, from, len);
+    enum err e = digits_open(root, fd);
 
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0) {
-            bool is_full = errno == ENOSPC || errno == EDQUOT;
-
-            log_errno("cannot write the root key");
-            return is_full ? ERR_FULL : ERR_IO;
-        }
-        from += n;
-        len -= (size_t)n;
-    }
-    return OK;
+    if (e == ERR_MALFORMED)
+        log_error("the root key file is not one: expected 64 hexadecimal digits and a newline");
+    return e;
 }
 
-enum err seal_key_file_write(struct secret **root, int fd)
+static enum err credential_open(struct secret **root, int fd)
+{
+    enum err e = digits_open(root, fd);
+
+    if (e == ERR_MALFORMED)
+        log_error("the credential holds no root key: expected 64 hexadecimal digits and a newline");
+    return e;
+}
+
+static enum err digits_make(const struct secret *root, int fd, int passphrase_fd)
 {
     CLEANUP(secret) struct secret *text = NULL;
-    CLEANUP(secret) struct secret *key = NULL;
 
+    (void)passphrase_fd;
     TRY(secret_new(&text, FILE_BYTES + 1));
-    TRY(secret_random(&key, ROOT_KEY_BYTES));
-    hex_encode((char *)secret_bytes(text), secret_peek(key), ROOT_KEY_BYTES);
+    hex_encode((char *)secret_bytes(text), secret_peek(root), ROOT_KEY_BYTES);
     secret_bytes(text)[HEX_BYTES] = '\n';
-    TRY(write_all(fd, secret_peek(text), FILE_BYTES));
-    *root = TAKE(key);
-    return OK;
+    return seal_write_all(fd, secret_peek(text), FILE_BYTES, "the root key");
+}
+
+/* ---- The table ---- */
+
+static const struct method {
+    const char *name;
+    bool needs_passphrase;
+    enum err (*open)(struct secret **root, int fd);
+    enum err (*make)(const struct secret *root, int fd, int passphrase_fd);
+} methods[] = {
+    {"key-file", false, seal_key_file_read, digits_make},
+    {"passphrase", true, seal_passphrase_open, seal_passphrase_make},
+    {"credential", false, credential_open, digits_make},
+};
+
+static const struct method *find(const char *name)
+{
+    for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++)
+        if (strcmp(methods[i].name, name) == 0)
+            return &methods[i];
+    return NULL;
+}
+
+bool seal_is_method(const char *method)
+{
+    return find(method);
+}
+
+bool seal_needs_passphrase(const char *method)
+{
+    const struct method *m = find(method);
+
+    return m && m->needs_passphrase;
+}
+
+enum err seal_open(struct secret **root, const char *method, int fd)
+{
+    const struct method *m = find(method);
+
+    if (!m) {
+        log_error("there is no seal method `%s`", method);
+        return ERR_NOTFOUND;
+    }
+    return m->open(root, fd);
+}
+
+enum err seal_make(const struct secret *root, const char *method, int fd, int passphrase_fd)
+{
+    const struct method *m = find(method);
+
+    if (!m) {
+        log_error("there is no seal method `%s`", method);
+        return ERR_NOTFOUND;
+    }
+    return m->make(root, fd, passphrase_fd);
 }

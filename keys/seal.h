@@ -1,22 +1,45 @@
 #ifndef KEYS_SEAL_H
 #define KEYS_SEAL_H
 
+#include <stdbool.h>
 #include "keys/secret.h"
 
 /*
- * Seal methods: where the root key comes from at start.  The vault never
- * learns more of a method than the key.
+ * Seal methods: how the root key is kept while photod does not run.  One row
+ * each in seal.c; the vault never learns more of a method than the key.
  *
- * key-file: 32 random bytes as 64 hexadecimal digits and a newline, a file
- * that only the vault's user may read, kept on another volume than the
- * state.  Good for a demo and for a machine whose disk key protects it.
+ *   key-file    the root key file holds the key itself, as 64 hexadecimal digits and a newline.  For a demo,
+ * and for a machine whose disk encryption protects it passphrase  the root key file holds the key sealed by a
+ * passphrase: Argon2id, its salt and parameters (seal_passphrase.c).  So a lost passphrase is replaced
+ * without touching the state (recovery shares) credential  a systemd credential holds what a key file holds;
+ * systemd keeps it sealed by TPM or host key
+ *
+ * What the vault gets at start is one file, the opening: the root key file,
+ * and for passphrase the passphrase as the line behind it.
  */
-#define ROOT_KEY_BYTES 32
+#define ROOT_KEY_BYTES      32
+#define SEAL_PASSPHRASE_MIN 12
 
-/* Expected: ERR_MALFORMED (not such a file), ERR_IO, ERR_LIMIT as secret_new().  Leaves fd's offset alone. */
+/* Whether there is such a method, and whether it asks for a passphrase. */
+bool seal_is_method(const char *method);
+bool seal_needs_passphrase(const char *method);
+
+/*
+ * Opens the root key; logs what is wrong, in one line.  Leaves fd's offset
+ * alone.  Expected: ERR_NOTFOUND (no such method), ERR_MALFORMED (fd holds
+ * something else), ERR_DENIED (wrong passphrase), ERR_NOMEM (Argon2id),
+ * ERR_IO, ERR_LIMIT as secret_new().
+ */
+MUST_CHECK enum err seal_open(struct secret **root, const char *method, int fd);
+/* The same for method key-file. */
 MUST_CHECK enum err seal_key_file_read(struct secret **root, int fd);
-/* Makes a new root key and writes it; the caller created fd, exclusively, mode 0400, and syncs it.  Expected:
- * ERR_FULL, ERR_IO. */
-MUST_CHECK enum err seal_key_file_write(struct secret **root, int fd);
+/*
+ * Writes the root key file of a method; logs what is wrong.  The caller
+ * created fd, exclusively, mode 0400, and syncs it.  passphrase_fd: a file
+ * whose first line is the passphrase; -1 where none is needed.  Expected:
+ * ERR_NOTFOUND, ERR_DENIED (the passphrase is shorter than 12 bytes),
+ * ERR_MALFORMED (it is longer than 1024), ERR_NOMEM, ERR_FULL, ERR_IO.
+ */
+MUST_CHECK enum err seal_make(const struct secret *root, const char *method, int fd, int passphrase_fd);
 
 #endif

@@ -12,12 +12,12 @@ void log_index_encode(unsigned char key[static LOG_INDEX_BYTES], uint64_t index)
         key[i] = (unsigned char)index;
 }
 
-static uint64_t index_decode(const unsigned char *bytes)
+uint64_t log_index_decode(const unsigned char key[static LOG_INDEX_BYTES])
 {
     uint64_t index = 0;
 
     for (size_t i = 0; i < LOG_INDEX_BYTES; i++)
-        index = index << 8 | bytes[i];
+        index = index << 8 | key[i];
     return index;
 }
 
@@ -65,10 +65,9 @@ static enum err write_tile(void *context, unsigned level, uint64_t tile, unsigne
                        (struct span){hashes, width * MERKLE_HASH});
 }
 
-static enum err load(struct store *s)
+enum err log_read(struct store *s, struct merkle *m, struct store_head *head)
 {
     CLEANUP(buf) struct buf *b = NULL;
-    struct store_head head = {0};
     enum err e;
 
     TRY(buf_new(&b, HEAD_BYTES));
@@ -77,24 +76,25 @@ static enum err load(struct store *s)
         return e;
     if (!e && buf_len(b) != HEAD_BYTES)
         return ERR_CORRUPT;
-    if (!e)
-        head.size = index_decode(buf_bytes(b));
-    TRY(merkle_load(s->log, head.size, read_tile, s));
-    merkle_root(s->log, head.root);
-    if (!e && memcmp(head.root, buf_bytes(b) + LOG_INDEX_BYTES, LOG_HASH_BYTES) != 0)
+    head->size = e ? 0 : log_index_decode(buf_bytes(b));
+    TRY(merkle_load(m, head->size, read_tile, s));
+    merkle_root(m, head->root);
+    if (!e && memcmp(head->root, buf_bytes(b) + LOG_INDEX_BYTES, LOG_HASH_BYTES) != 0)
         return ERR_CORRUPT;
-    log_publish(s);
     return OK;
 }
 
 enum err log_load(struct store *s)
 {
-    enum err e = load(s);
+    struct store_head head;
+    enum err e = log_read(s, s->log, &head);
 
     if (e == ERR_CORRUPT || e == ERR_LIMIT) {
         log_error("store: the log's tiles do not add up to its head: the store is damaged");
         return ERR_CORRUPT;
     }
+    if (!e)
+        log_publish(s);
     return e;
 }
 

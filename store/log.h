@@ -9,6 +9,7 @@
 
 /* Big-endian, so that key order is log order. */
 void log_index_encode(unsigned char key[static LOG_INDEX_BYTES], uint64_t index);
+uint64_t log_index_decode(const unsigned char key[static LOG_INDEX_BYTES]);
 
 #define LOG_TILE_KEY_BYTES 9
 void log_tile_key(unsigned char key[static LOG_TILE_KEY_BYTES], unsigned level, uint64_t tile);
@@ -17,7 +18,12 @@ void log_tile_key(unsigned char key[static LOG_TILE_KEY_BYTES], unsigned level, 
 bool log_owns(const void *key, size_t key_len);
 
 /*
- * Loads the tree from what is committed: at open, and after a transaction
+ * Reads the tree of what is committed, and its head.  Expected: ERR_CORRUPT or
+ * ERR_LIMIT when tiles and head do not add up.
+ */
+MUST_CHECK enum err log_read(struct store *s, struct merkle *m, struct store_head *head);
+/*
+ * Loads s->log so: at open, and after a transaction
  * that appended was aborted.  Expected: ERR_CORRUPT (logged).
  */
 MUST_CHECK enum err log_load(struct store *s);

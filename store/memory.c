@@ -111,11 +111,12 @@ static enum err replace(struct memory *m, enum store_kind kind, struct span key,
 {
     CLEANUP(heap) unsigned char *bytes = e.bytes;
     struct table *t = &m->tables[kind];
-    struct entry *old = find(t, key);
+    const struct entry *old;
     struct undo *u;
 
     if (e.bytes)
         TRY(make_room(t));
+    old = find(t, key);
     u = calloc(1, sizeof *u);
     if (!u)
         return ERR_NOMEM;
@@ -196,14 +197,11 @@ static void memory_abort(struct store *s)
     for (struct undo *u = m->journal; u; u = u->next) {
         struct table *t = &m->tables[u->kind];
         struct entry *now = find(t, u->key);
+        unsigned char *bytes = now ? now->bytes : NULL;
 
-        if (now)
-            free(now->bytes);
-        if (now && u->before.bytes)
-            *now = u->before;
-        else
-            place(t, u->key, u->before);
+        place(t, u->key, u->before);
         u->before.bytes = NULL;
+        free(bytes); /* last: place compares keys, and they lie in there */
     }
     end(m);
 }

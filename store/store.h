@@ -16,8 +16,8 @@
  * Two files of facts: `photos` (all kinds but KIND_KEY; copies may live
  * long) and `keyring` (KIND_KEY: wrapped DEKs; copies live at most 7 days).
  *
- * One thread commits: store_commit, store_log_proof and all of tiles.h are
- * its own.  All other reads may come from any thread at any time.
+ * One thread commits: store_commit, store_log_proof, store_verify and all of
+ * tiles.h are its own.  All other reads may come from any thread at any time.
  */
 struct store;
 
@@ -34,7 +34,7 @@ enum store_kind {
     KIND_RELEASE = 8,   /* idempotency keys and what they released */
     KIND_PRINCIPAL = 9, /* district, agency, credential, key */
     KIND_DETAIL = 10,   /* leaf index (8, BE) -> sealed side record */
-    KIND_ERASURE = 11,  /* open erasures: intent without done */
+    KIND_ERASURE = 11,  /* as KIND_KEY: DEKs that are going and not known to be gone */
     KIND_LEAF = 12,     /* leaf index (8, BE) -> entry; written by the store itself */
     KIND_TILE = 13,     /* level (1), tile (8, BE) -> hashes; written by the store itself */
     KIND_KEY = 14,      /* subject, generation (8, BE) -> wrapped DEK; the keyring */
@@ -95,7 +95,7 @@ MUST_CHECK enum err store_batch_leaf(struct store_batch *b, const void *leaf, si
 enum store_result {
     STORE_COMMITTED, /* durable */
     STORE_CONFLICT,  /* an expectation failed: nothing of this batch was changed; decide again */
-    STORE_FULL,      /* no room: nothing was changed */
+    STORE_FULL,      /* no room: nothing was changed; but see store_commit on keys */
     STORE_READONLY,  /* an earlier write error made the store read-only; nothing was changed */
     STORE_UNKNOWN,   /* the disk failed: restart, and look; also when a key could not be removed */
     STORE_CORRUPT
@@ -118,8 +118,10 @@ struct store_head {
  * else with its leaves, then deletions of keys; so a leaf that says a key is
  * gone belongs in a later group than its deletion.  A group that finds no
  * room is tried again batch by batch, so that an upload which does not fit
- * takes no lookup or erasure down with it.  Fills outcomes[0..count-1] and
- * the head.
+ * takes no lookup or erasure down with it.  What a crash, or a disk without
+ * any room, can leave is a key before its photo came or after it went: so a
+ * key that stands is only ever replaced by another wrapping of the same.
+ * Fills outcomes[0..count-1] and the head.
  */
 void store_commit(struct store *s, struct store_batch *const *batches, size_t count,
                   struct store_outcome *outcomes, struct store_head *head);
@@ -149,5 +151,24 @@ MUST_CHECK enum err store_log_head(struct store *s, struct store_head *head);
  * Expected: ERR_NOTFOUND unless index < size <= the head's size.
  */
 MUST_CHECK enum err store_log_proof(struct store *s, uint64_t index, uint64_t size, struct buf *proof);
+
+/* ---- Damage ---- */
+
+/*
+ * Told of each piece of damage: the entry (no key: its kind; KIND_META and no
+ * key: the log's head), and what is wrong with it, in plain words.
+ */
+typedef void store_damage(void *context, enum store_kind kind, const unsigned char *key, size_t key_len,
+                          const char *what);
+/*
+ * Looks whether everything is there and fits together: reads every kind from
+ * end to end, and compares leaves from ... to - 1 with their hashes in the
+ * tiles, those tiles with each other, and all with the root.  Goes on after
+ * damage; report may be NULL.  Whether sealed values are whole only their keys can tell: that is
+ * not looked at here.  Expected: ERR_CORRUPT when there was damage,
+ * ERR_NOTFOUND unless from <= to <= the head's size.
+ */
+MUST_CHECK enum err store_verify(struct store *s, uint64_t from, uint64_t to, store_damage *report,
+                                 void *context);
 
 #endif

@@ -1,6 +1,7 @@
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(check   REQUIRED IMPORTED_TARGET check>=0.15)
 pkg_check_modules(curl    REQUIRED IMPORTED_TARGET libcurl>=7.88)
+pkg_check_modules(gfshare REQUIRED IMPORTED_TARGET libgfshare>=2.0.0)
 pkg_check_modules(gnutls  REQUIRED IMPORTED_TARGET gnutls>=3.7.9)
 pkg_check_modules(icu     REQUIRED IMPORTED_TARGET icu-i18n>=72)
 pkg_check_modules(jansson REQUIRED IMPORTED_TARGET jansson>=2.14)

@@ -108,6 +108,21 @@ static enum err set_fallbacks(struct config *c, const bool seen[KEY_COUNT], stru
     return OK;
 }
 
+/* The seal methods themselves are keys/seal.c's. */
+static enum err check_seal(const struct config *c, struct config_fault *fault)
+{
+    bool is_credential = strcmp(c->seal, "credential") == 0,
+         is_passphrase = strcmp(c->seal, "passphrase") == 0;
+
+    if (!is_credential && !is_passphrase && strcmp(c->seal, "key-file") != 0)
+        return fail(fault, 0, "seal must be `key-file`, `passphrase` or `credential`");
+    if (is_passphrase && !*c->seal_passphrase)
+        return fail(fault, 0, "seal_passphrase must be set, because seal is `passphrase`");
+    if (is_credential && (!*c->root_key || strchr(c->root_key, '/') || *c->root_key == '.'))
+        return fail(fault, 0, "root_key must be a credential's name, no path, because seal is `credential`");
+    return OK;
+}
+
 enum err config_parse(struct config *out, struct config_fault *fault, const char *text, size_t len)
 {
     CLEANUP(heap) char *copy = NULL;
@@ -129,6 +144,7 @@ enum err config_parse(struct config *out, struct config_fault *fault, const char
     TRY(set_fallbacks(c, seen, fault));
     if (strcmp(c->confinement, "users") != 0 && strcmp(c->confinement, "same-user") != 0)
         return fail(fault, 0, "confinement must be `users` or `same-user`");
+    TRY(check_seal(c, fault));
     *out = *c;
     return OK;
 }

@@ -2,7 +2,8 @@
  * `photoctl init`: makes a repository.  In this order, so that everything is
  * judged before anything is made, and a failure leaves nothing behind:
  * options, users, passphrase; directories; CA; TLS files; photod.conf;
- * photod-vault --init (keys and store); owners.
+ * photod-vault --init (keys and store); owners; the recovery shares, handed
+ * out.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -18,6 +19,7 @@
 #include "photod/ctl/commands.h"
 #include "photod/ctl/file.h"
 #include "photod/ctl/init_config.h"
+#include "photod/ctl/init_shares.h"
 #include "photod/ctl/init_vault.h"
 #include "photod/ctl/options.h"
 #include "photod/ctl/prompt.h"
@@ -26,17 +28,18 @@
 
 struct init {
     const char *state, *policy, *origin, *root_key, *config, *law, *office, *socket, *passphrase_file,
-        *ca_dir;
+        *ca_dir, *seal, *seal_passphrase, *credential, *shares_dir;
     struct option_list hostnames;
     bool same_user;
 
     char host_origin[300];
     char dir[PATH_MAX], tls[PATH_MAX], ca[PATH_MAX]; /* absolute */
     char conf[PATH_MAX], key[PATH_MAX], sock[PATH_MAX], vkey[PATH_MAX];
+    char phrase[PATH_MAX], shares[PATH_MAX]; /* or "" */
     char crt[PATH_MAX], crt_key[PATH_MAX], ca_crt[PATH_MAX], ca_crl[PATH_MAX];
     uid_t uid; /* the vault's, with a user for each process */
     gid_t gid;
-    bool made_state, made_ca, made_conf, made_key;
+    bool made_state, made_ca, made_conf, made_key, made_shares;
 };
 
 /* ---- Judging ---- */
@@ -67,6 +70,12 @@ static enum ctl_exit or_default(char *out, const char *given, const char *dir, c
     return given ? absolute(out, given) : join(out, dir, name);
 }
 
+static enum ctl_exit or_none(char *out, const char *given)
+{
+    *out = '\0';
+    return given ? absolute(out, given) : CTL_OK;
+}
+
 static enum ctl_exit name_everything(struct init *i)
 {
     TRY_CTL(absolute(i->dir, i->state));
@@ -75,6 +84,8 @@ static enum ctl_exit name_everything(struct init *i)
     TRY_CTL(or_default(i->conf, i->config, i->dir, "photod.conf"));
     TRY_CTL(or_default(i->key, i->root_key, i->dir, "root.key"));
     TRY_CTL(or_default(i->sock, i->socket, i->dir, "photod.sock"));
+    TRY_CTL(or_none(i->phrase, i->seal_passphrase));
+    TRY_CTL(or_none(i->shares, i->shares_dir));
     TRY_CTL(join(i->vkey, i->dir, "log.vkey"));
     TRY_CTL(join(i->crt, i->tls, "server.crt"));
     TRY_CTL(join(i->crt_key, i->tls, "server.key"));
@@ -97,6 +108,27 @@ static enum ctl_exit check_origin(struct init *i)
         if (*c <= ' ' || *c > '~' || *c == '+')
             return say_fail(CTL_USAGE,
                             "--origin may hold neither blanks nor `+`, as in photos.opi.mt.gov/log");
+    return CTL_OK;
+}
+
+static bool is_credential(const struct init *i)
+{
+    return strcmp(i->seal, "credential") == 0;
+}
+
+static enum ctl_exit check_seal(struct init *i)
+{
+    bool is_passphrase;
+
+    i->seal = i->seal ? i->seal : "key-file";
+    is_passphrase = strcmp(i->seal, "passphrase") == 0;
+    if (!is_passphrase && !is_credential(i) && strcmp(i->seal, "key-file") != 0)
+        return say_fail(CTL_USAGE, "--seal must be key-file, passphrase or credential");
+    if (is_passphrase != (i->seal_passphrase != NULL))
+        return say_fail(CTL_USAGE, "--seal-passphrase FILE is for --seal passphrase, which needs it");
+    if (i->credential && !is_credential(i))
+        return say_fail(CTL_USAGE, "--credential NAME is for --seal credential");
+    i->credential = i->credential ? i->credential : "photod-root-key";
     return CTL_OK;
 }
 
@@ -155,6 +187,23 @@ static enum ctl_exit make_dir(const char *path, bool *made)
     return CTL_OK;
 }
 
+/* What opens the state must not lie in it. */
+static enum ctl_exit make_shares_dir(struct init *i)
+{
+    char state[PATH_MAX], shares[PATH_MAX];
+    size_t len;
+
+    if (!*i->shares)
+        return CTL_OK;
+    TRY_CTL(make_dir(i->shares, &i->made_shares));
+    if (!realpath(i->dir, state) || !realpath(i->shares, shares))
+        return say_fail(CTL_FAILED, "%s: %s", i->shares, strerror(errno));
+    len = strlen(state);
+    if (strncmp(shares, state, len) == 0 && (shares[len] == '/' || !shares[len]))
+        return say_fail(CTL_USAGE, "--shares-dir may not lie in the state directory");
+    return CTL_OK;
+}
+
 static enum ctl_exit check_absent(const char *path)
 {
     if (access(path, F_OK) == 0)
@@ -196,11 +245,18 @@ static enum ctl_exit make_certificates(const struct init *i, const struct buf *p
 static enum ctl_exit make_config(struct init *i)
 {
     const struct init_values values[] = {
-        {"state", i->dir},           {"socket", i->sock},
-        {"law_listen", i->law},      {"office_listen", i->office},
-        {"tls_certificate", i->crt}, {"tls_key", i->crt_key},
-        {"tls_ca", i->ca_crt},       {"tls_crl", i->ca_crl},
-        {"root_key", i->key},        {"confinement", i->same_user ? "same-user" : "users"},
+        {"state", i->dir},
+        {"socket", i->sock},
+        {"law_listen", i->law},
+        {"office_listen", i->office},
+        {"tls_certificate", i->crt},
+        {"tls_key", i->crt_key},
+        {"tls_ca", i->ca_crt},
+        {"tls_crl", i->ca_crl},
+        {"seal", i->seal},
+        {"root_key", is_credential(i) ? i->credential : i->key},
+        {"confinement", i->same_user ? "same-user" : "users"},
+        {"seal_passphrase", *i->phrase ? i->phrase : NULL},
     };
     CLEANUP(buf) struct buf *text = NULL;
     CLEANUP(heap) struct config *parsed = calloc(1, sizeof *parsed);
@@ -214,12 +270,12 @@ static enum ctl_exit make_config(struct init *i)
     return CTL_OK;
 }
 
-static enum ctl_exit make_state(struct init *i)
+static enum ctl_exit make_state(struct init *i, struct buf **shares)
 {
     CLEANUP(buf) struct buf *verifier = NULL;
 
     i->made_key = true; /* whatever happens in there */
-    TRY_CTL(init_vault(&verifier, i->conf, i->policy, i->origin));
+    TRY_CTL(init_vault(&verifier, shares, i->conf, i->policy, i->origin, i->key));
     TRY_CTL(file_write_new(i->vkey, 0644, buf_bytes(verifier), buf_len(verifier)));
     (void)printf("The log's public key, for auditors and agencies:\n  %s\n", buf_text(verifier));
     return CTL_OK;
@@ -273,40 +329,63 @@ static void undo(const struct init *i)
         (void)nftw(i->ca, remove_one, 16, FTW_PHYS | FTW_MOUNT | FTW_DEPTH);
     if (i->made_state)
         (void)nftw(i->dir, remove_one, 16, FTW_PHYS | FTW_MOUNT | FTW_DEPTH);
+    if (i->made_shares)
+        (void)rmdir(i->shares);
     say_hint("Nothing was kept of what had been made.");
 }
 
 static enum ctl_exit make_everything(struct init *i, const struct buf *passphrase)
 {
+    CLEANUP(buf) struct buf *shares = NULL;
     bool made;
 
     TRY_CTL(check_absent(i->conf));
     TRY_CTL(check_absent(i->key));
+    TRY_CTL(make_shares_dir(i));
     TRY_CTL(make_dir(i->tls, &made));
     TRY_CTL(make_dir(i->ca, &i->made_ca));
     TRY_CTL(make_certificates(i, passphrase));
     TRY_CTL(make_config(i));
-    TRY_CTL(make_state(i));
-    return give_to_vault(i);
+    TRY_CTL(make_state(i, &shares));
+    TRY_CTL(give_to_vault(i));
+    return shares_hand_out(buf_text(shares), *i->shares ? i->shares : NULL);
 }
 
 /* ---- Saying ---- */
+
+static const char *about_key(const struct init *i)
+{
+    if (is_credential(i))
+        return "opens the state; becomes a systemd credential, see below, and may not stay here";
+    if (*i->phrase)
+        return "opens the state together with the passphrase; without either, recovery shares are needed";
+    return "opens the state; keep it from who has the disk: without it, recovery shares are needed";
+}
 
 static void say_next(const struct init *i)
 {
     (void)printf(
         "Made:\n"
         "  %s\n      the state: store, log, log.vkey\n"
-        "  %s\n      opens the state; keep a copy apart, offline: without it all is lost\n"
+        "  %s\n      %s\n"
         "  %s\n      the issuing CA, its key sealed by the passphrase; best kept on another machine\n"
         "  %s\n      certificate of both doors (397 days); clients trust ca.crt in there\n"
         "  %s\n      the configuration\n",
-        i->dir, i->key, i->ca, i->tls, i->conf);
+        i->dir, i->key, about_key(i), i->ca, i->tls, i->conf);
     if (i->same_user)
         (void)printf(
             "WARNING: --same-user lets all processes run as one user. Good for a demo, not for children's "
             "photos.\n");
-    (void)printf("Next:\n  photod --config %s\n", i->conf);
+    else if (!*i->shares && !isatty(STDOUT_FILENO))
+        say_hint("The recovery shares were printed into what is no terminal: whoever reads that can open the "
+                 "state. Move them to paper and delete it.");
+    (void)printf("Next:\n");
+    if (is_credential(i))
+        (void)printf("  systemd-creds encrypt --name=%s %s /etc/credstore.encrypted/%s\n"
+                     "  shred -u %s\n"
+                     "  photod's unit: LoadCredentialEncrypted=%s\n",
+                     i->credential, i->key, i->credential, i->key, i->credential);
+    (void)printf("  photod --config %s\n", i->conf);
 }
 
 static const char about[] = "Makes a new, empty repository: the state directory, the root key, the issuing "
@@ -329,6 +408,18 @@ enum ctl_exit command_init(int argc, char **argv)
         OPTION_TEXT(
             "root-key", "FILE", i.root_key,
             "Where to put the key that opens the state; better on another volume.  Default: DIR/root.key."),
+        OPTION_TEXT(
+            "seal", "METHOD", i.seal,
+            "How that key is kept: key-file (as it is; the default), passphrase (sealed by one that photod "
+            "reads at start), credential (for systemd-creds)."),
+        OPTION_TEXT(
+            "seal-passphrase", "FILE", i.seal_passphrase,
+            "With --seal passphrase: the file whose first line is the passphrase, now and at every start."),
+        OPTION_TEXT("credential", "NAME", i.credential,
+                    "With --seal credential: its name.  Default: photod-root-key."),
+        OPTION_TEXT("shares-dir", "DIR", i.shares_dir,
+                    "Write the five recovery shares as files into this new or empty directory, such as a USB "
+                    "stick's, instead of showing them."),
         OPTION_TEXT("config", "FILE", i.config, "Where to write photod.conf.  Default: DIR/photod.conf."),
         OPTION_TEXT("law", "ADDR:PORT", i.law, "Where the law door listens.  Default: 127.0.0.1:8443."),
         OPTION_TEXT("office", "ADDR:PORT", i.office,
@@ -350,6 +441,7 @@ enum ctl_exit command_init(int argc, char **argv)
     if (strcmp(i.policy, "carried") != 0 && strcmp(i.policy, "annual") != 0)
         return say_fail(CTL_USAGE, "--consent-policy must be carried or annual");
     TRY_CTL(check_origin(&i));
+    TRY_CTL(check_seal(&i));
     TRY_CTL(check_user(&i));
     TRY_CTL(name_everything(&i));
     TRY_CTL(prompt_passphrase(&passphrase, i.passphrase_file, true));

@@ -5,12 +5,11 @@
 #include "photod/ctl/say.h"
 
 /*
- * Runs `photod-vault --init`, which makes root key, key file and store:
- * photoctl has no hand in keys.  It is looked for beside photoctl, then in
- * PHOTOD_LIBEXEC.  *verifier: the log's public key, which it prints.  What
- * goes wrong was said, by it or here.
+ * Runs `photod-vault --init`, which makes root key, key file and store.
+ * *verifier: the log's public key, a line; *shares: the texts of the five
+ * recovery shares, an empty line between them.  What goes wrong was said.
  */
-MUST_CHECK enum ctl_exit init_vault(struct buf **verifier, const char *config, const char *policy,
-                                    const char *origin);
+MUST_CHECK enum ctl_exit init_vault(struct buf **verifier, struct buf **shares, const char *config,
+                                    const char *policy, const char *origin, const char *root_key);
 
 #endif

@@ -36,10 +36,10 @@ static enum ctl_exit find_socket(char *path, size_t size, const struct local_whe
     return CTL_OK;
 }
 
-static enum ctl_exit connect_to(int *out, const struct sockaddr_un *to)
+static enum ctl_exit connect_to(int *out, const struct sockaddr_un *to, unsigned wait_s)
 {
     CLEANUP(fd) int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-    struct timeval wait = {.tv_sec = WAIT_S};
+    struct timeval wait = {.tv_sec = (time_t)wait_s};
 
     if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait) ||
         setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof wait))
@@ -64,10 +64,10 @@ static enum ctl_exit say_refused(const struct shape_refused *r)
                     p ? p->advice : "");
 }
 
-static enum ctl_exit say_lost(enum err e)
+static enum ctl_exit say_lost(enum err e, unsigned wait_s)
 {
     if (e == ERR_BUSY)
-        return say_fail(CTL_UNREACHABLE, "photod did not answer within %d seconds", WAIT_S);
+        return say_fail(CTL_UNREACHABLE, "photod did not answer within %u seconds", wait_s);
     if (e == ERR_CLOSED)
         return say_fail(CTL_UNREACHABLE,
                         "photod closed the connection: it answers root, its own user and the members "
@@ -75,33 +75,46 @@ static enum ctl_exit say_lost(enum err e)
     return say_fail(CTL_FAILED, "the talk with photod failed: %s", err_name(e));
 }
 
-static enum ctl_exit talk(struct message *answer, struct channel *c, enum msg question, const void *shape,
-                          enum msg wanted)
+static enum ctl_exit talk(struct message *answer, struct channel *c, const struct local_question *q,
+                          bool *sent)
 {
-    enum err e = channel_send(c, question, 1, shape, NULL, 0, true);
+    enum err e;
 
+    *sent = true;
+    e = channel_send(c, q->type, 1, q->shape, q->fd, q->fd ? 1 : 0, true);
     if (!e)
         e = channel_recv(c, answer, true);
     if (e)
-        return say_lost(e);
+        return say_lost(e, q->wait_s);
     if (answer->type == MSG_REFUSED)
         return say_refused(&answer->is.refused);
-    if (answer->type != wanted || answer->request != 1)
+    if (answer->type != q->wanted || answer->request != 1)
         return say_fail(CTL_FAILED, "photod answered %s: is photoctl of the same version?",
                         message_name(answer->type));
     return CTL_OK;
 }
 
-enum ctl_exit local_ask(struct message *answer, const struct local_where *where, enum msg question,
-                        const void *shape, enum msg wanted)
+enum ctl_exit local_ask_long(struct message *answer, const struct local_where *where,
+                             const struct local_question *q, bool *sent)
 {
     struct sockaddr_un to = {.sun_family = AF_UNIX};
     struct channel c = {.fd = -1, .self = PROCESS_CTL, .peer = PROCESS_VAULT, .state = STATE_SERVE};
     enum ctl_exit code;
+    bool reached = false;
 
     TRY_CTL(find_socket(to.sun_path, sizeof to.sun_path, where));
-    TRY_CTL(connect_to(&c.fd, &to));
-    code = talk(answer, &c, question, shape, wanted);
+    TRY_CTL(connect_to(&c.fd, &to, q->wait_s));
+    code = talk(answer, &c, q, &reached);
     channel_close(&c);
+    if (sent)
+        *sent = reached;
     return code;
+}
+
+enum ctl_exit local_ask(struct message *answer, const struct local_where *where, enum msg question,
+                        const void *shape, enum msg wanted)
+{
+    const struct local_question q = {.type = question, .wanted = wanted, .shape = shape, .wait_s = WAIT_S};
+
+    return local_ask_long(answer, where, &q, NULL);
 }

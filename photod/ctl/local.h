@@ -27,4 +27,17 @@ struct local_where {
 MUST_CHECK enum ctl_exit local_ask(struct message *answer, const struct local_where *where, enum msg question,
                                    const void *shape, enum msg wanted);
 
+/* A question that takes longer, or has a descriptor beside it. */
+struct local_question {
+    enum msg type, wanted;
+    const void *shape;
+    const int *fd;   /* NULL: none; stays the caller's */
+    unsigned wait_s; /* for the answer */
+};
+
+/* As local_ask().  *sent: whether the question may have reached photod, for who must clean up after it; or
+ * NULL. */
+MUST_CHECK enum ctl_exit local_ask_long(struct message *answer, const struct local_where *where,
+                                        const struct local_question *q, bool *sent);
+
 #endif

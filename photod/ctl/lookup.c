@@ -26,7 +26,7 @@ struct lookup {
     const char *url, *ca, *cert, *key, *oca, *reported_at, *operator, * rendition, *out, *receipt,
         *idempotency_key;
     bool json;
-    char made_key[33], state_id[10];
+    char made_key[33], state_id[PROMPT_STATE_ID];
     int out_fd, receipt_fd;
 };
 
@@ -197,16 +197,6 @@ static enum ctl_exit check(struct lookup *l)
     return CTL_OK;
 }
 
-static enum ctl_exit read_state_id(struct lookup *l)
-{
-    char line[64];
-
-    TRY_CTL(prompt_line(line, sizeof line, "State ID (nine digits): "));
-    if (!text_is_digits(line, 9) || text_copy(l->state_id, sizeof l->state_id, line))
-        return say_fail(CTL_USAGE, "a State ID is nine digits, leading zeros included");
-    return CTL_OK;
-}
-
 static enum ctl_exit make_files(struct lookup *l)
 {
     enum ctl_exit code;
@@ -271,6 +261,6 @@ enum ctl_exit command_lookup(int argc, char **argv)
     if (!options_read(&code, &u, argc, argv))
         return code;
     TRY_CTL(check(&l));
-    TRY_CTL(read_state_id(&l));
+    TRY_CTL(prompt_state_id(l.state_id));
     return look_up(&l);
 }

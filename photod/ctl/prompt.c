@@ -29,6 +29,16 @@ enum ctl_exit prompt_line(char *out, size_t size, const char *question)
     return CTL_OK;
 }
 
+enum ctl_exit prompt_state_id(char out[static PROMPT_STATE_ID])
+{
+    char line[64];
+
+    TRY_CTL(prompt_line(line, sizeof line, "State ID (nine digits): "));
+    if (!text_is_digits(line, PROMPT_STATE_ID - 1) || text_copy(out, PROMPT_STATE_ID, line))
+        return say_fail(CTL_USAGE, "a State ID is nine digits, leading zeros included");
+    return CTL_OK;
+}
+
 /* One line of a terminal; control characters that end a line arrive as such. */
 static enum ctl_exit read_hidden(struct buf *b, int fd)
 {

@@ -13,6 +13,10 @@
 /* One line of standard input; on a terminal after a question.  What goes wrong was said. */
 MUST_CHECK enum ctl_exit prompt_line(char *out, size_t size, const char *question);
 
+/* A State ID: nine digits and a NUL. */
+#define PROMPT_STATE_ID 10
+MUST_CHECK enum ctl_exit prompt_state_id(char out[static PROMPT_STATE_ID]);
+
 /*
  * The passphrase of the issuing CA: from the file when path is not NULL,
  * else from the terminal without echo, asked twice when it is a new one.

@@ -27,7 +27,10 @@ static unsigned ctl_count(const struct vault *v)
     return n;
 }
 
-/* The socket's mode already says who may connect; the kernel's word on the peer is checked all the same. */
+/*
+ * With an admin_group the socket's mode and group say who may connect; without one only root and our own user
+ * have any business here, whatever the mode.
+ */
 static bool is_admin(const struct vault *v, int fd)
 {
     struct ucred peer;
@@ -293,7 +296,8 @@ static enum err make_status(struct vault *v, struct shape_status *s)
 {
     struct store_head head;
 
-    *s = (struct shape_status){.since_ms = (uint64_t)v->started_ms, .uploads = spool_has_room(v)};
+    *s = (struct shape_status){
+        .since_ms = (uint64_t)v->started_ms, .uploads = spool_has_room(v), .clock_suspect = v->clock_suspect};
     (void)snprintf(s->version, sizeof s->version, "%s", PHOTOD_VERSION);
     (void)snprintf(s->confinement, sizeof s->confinement, "%s", v->config.confinement);
     (void)snprintf(s->suite, sizeof s->suite, "%s", suite_name(envelope_suite()));

@@ -10,8 +10,6 @@
 #include "photod/vault/staging.h"
 #include "photod/wire/bulk.h"
 
-#define ROWS_MAX (64u << 20)
-
 enum err batch_load(struct vault *v, const unsigned char id[static SUBJECT_BYTES],
                     struct shape_batch_record *out, struct record *read)
 {
@@ -50,8 +48,8 @@ struct batch_job {
     struct vault *vault;
 };
 
-static void fill_state(struct shape_batch_state *s, const unsigned char *id,
-                       const struct shape_batch_record *r, uint32_t judged, uint64_t leaf)
+void batch_fill_state(struct shape_batch_state *s, const unsigned char *id,
+                      const struct shape_batch_record *r, uint32_t judged, uint64_t leaf)
 {
     *s = (struct shape_batch_state){
         .state = r->state,
@@ -74,8 +72,8 @@ static void batch_job_done(struct vault *v, struct job *j)
     if (!e) {
         struct shape_batch_state s;
 
-        fill_state(&s, c->id, &c->record, c->record.state == BATCH_STAGING ? 0 : c->record.files,
-                   j->outcome.first_leaf);
+        batch_fill_state(&s, c->id, &c->record, c->record.state == BATCH_STAGING ? 0 : c->record.files,
+                         j->outcome.first_leaf);
         answer(v, c->to, MSG_BATCH_STATE, &s, NULL, 0);
     } else if (j->outcome.result == STORE_CONFLICT) {
         answer_refused(v, c->to, PROBLEM_BATCH_STATE, "the batch changed meanwhile; look at it again", 0);
@@ -132,6 +130,7 @@ static void batch_job_give_up(struct vault *v, struct batch_job *c, struct asker
 static enum err create(struct vault *v, struct batch_job *c, struct date taken_on)
 {
     CLEANUP(dek) struct dek *d = NULL;
+    CLEANUP(dek) struct dek *row_dek = NULL;
 
     randombytes_buf(c->id, sizeof c->id);
     c->record = (struct shape_batch_record){
@@ -140,7 +139,8 @@ static enum err create(struct vault *v, struct batch_job *c, struct date taken_o
         .created_ms = (uint64_t)clock_wall_ms(),
     };
     memcpy(c->record.district, c->actor.district, sizeof c->record.district);
-    TRY(dek_make(v, c->job.batch, c->id, 0, &d));
+    TRY(dek_make(v, c->job.batch, c->id, BATCH_CHUNKS, &d));
+    TRY(dek_make(v, c->job.batch, c->id, BATCH_ROWS, &row_dek));
     TRY(batch_put(v, c->job.batch, c->id, &c->record));
     TRY(batch_leaf(v, c, "batch-create"));
     return committer_submit(v->committer, &c->job);
@@ -183,9 +183,8 @@ void answer_batch_create(struct vault *v, struct peer *p, struct message *m)
 /* ---- By id ---- */
 
 /* The batch that the question names, if it is this district's; else the answer was sent. */
-static enum err find(struct vault *v, struct asker to, const struct shape_batch_name *ask, struct actor *a,
-                     unsigned char id[static SUBJECT_BYTES], struct shape_batch_record *r,
-                     struct record *read)
+enum err batch_find(struct vault *v, struct asker to, const struct shape_batch_name *ask, struct actor *a,
+                    unsigned char id[static SUBJECT_BYTES], struct shape_batch_record *r, struct record *read)
 {
     enum err e = auth_key(v, to, ask->key, ask->district, ask->source, a);
 
@@ -225,7 +224,7 @@ void answer_batch_upload(struct vault *v, struct peer *p, struct message *m)
     struct actor a;
     enum err e;
 
-    if (find(v, to, &m->is.batch_name, &a, id, &r, &read))
+    if (batch_find(v, to, &m->is.batch_name, &a, id, &r, &read))
         return;
     if (r.state != BATCH_STAGING || r.uploaded || upload_is_open(v, id)) {
         refuse_state(v, to, &a, &r, r.uploaded ? " and has its upload" : ", an upload is under way");
@@ -235,7 +234,7 @@ void answer_batch_upload(struct vault *v, struct peer *p, struct message *m)
         refuse_known(v, to, &a, PROBLEM_STORAGE_FULL, NULL, NULL);
         return;
     }
-    e = dek_load(v, id, 0, &d);
+    e = dek_load(v, id, BATCH_CHUNKS, &d);
     if (!e)
         e = upload_open(v, p, &a, id, d, false, "application/zip", &u);
     if (e) {
@@ -257,12 +256,16 @@ static enum err sync_upload(struct job *j)
 static void uploaded_done(struct vault *v, struct job *j)
 {
     struct batch_job *c = (struct batch_job *)j;
+    enum err e = job_result(j);
 
     upload_forget(v, c->upload);
-    if (!job_result(j))
-        staging_wake(v);
-    else
+    /* Only what is certainly not claimed goes: after a doubtful commit the next start looks. */
+    if (e == ERR_FULL || j->outcome.result == STORE_CONFLICT)
         spool_remove(v, c->id);
+    if (!e) {
+        v->batches_waiting = true;
+        staging_wake(v);
+    }
     batch_job_done(v, j);
 }
 
@@ -313,7 +316,7 @@ static void change_state(struct vault *v, struct peer *p, struct message *m, enu
     struct actor a;
     enum err e;
 
-    if (find(v, to, &m->is.batch_name, &a, id, &r, &read))
+    if (batch_find(v, to, &m->is.batch_name, &a, id, &r, &read))
         return;
     if (r.state != from || r.fault[0]) {
         refuse_state(v, to, &a, &r, r.fault[0] ? " and its upload is of no use" : "");
@@ -347,73 +350,4 @@ void answer_batch_commit(struct vault *v, struct peer *p, struct message *m)
 void answer_batch_undo(struct vault *v, struct peer *p, struct message *m)
 {
     change_state(v, p, m, BATCH_COMMITTED, BATCH_UNDONE, "batch-undo");
-}
-
-/* ---- Report ---- */
-
-struct report {
-    struct vault *vault;
-    const struct dek *dek;
-    const unsigned char *batch;
-    struct buf *rows;
-    uint32_t count;
-};
-
-static enum err report_visit(void *context, const unsigned char *key, size_t key_len,
-                             const unsigned char *value, size_t value_len)
-{
-    struct report *r = context;
-    struct binding b;
-    uint32_t row = 0;
-
-    if (key_len != ROW_KEY_BYTES)
-        return ERR_CORRUPT;
-    for (size_t i = SUBJECT_BYTES; i < ROW_KEY_BYTES; i++)
-        row = row << 8 | key[i];
-    b = binding_of(SEAL_ROW, r->batch, row);
-    r->count++;
-    return envelope_open(r->rows, r->dek, &b, value, value_len);
-}
-
-static enum err make_report(struct vault *v, const unsigned char *id, struct buf *rows, uint32_t *count)
-{
-    CLEANUP(dek) struct dek *d = NULL;
-    struct report r = {.vault = v, .batch = id, .rows = rows};
-
-    TRY(dek_load(v, id, 0, &d));
-    r.dek = d;
-    TRY(store_walk(v->store, KIND_ROW, id, SUBJECT_BYTES, report_visit, &r));
-    *count = r.count;
-    return OK;
-}
-
-void answer_batch_get(struct vault *v, struct peer *p, struct message *m)
-{
-    CLEANUP(record) struct record read = RECORD_NONE;
-    CLEANUP(buf) struct buf *rows = NULL;
-    CLEANUP(fd) int fd = -1;
-    struct asker to = asker_of(p, m);
-    struct shape_batch_state s;
-    unsigned char id[SUBJECT_BYTES];
-    struct shape_batch_record r;
-    uint32_t judged = 0;
-    struct actor a;
-    enum err e;
-
-    if (find(v, to, &m->is.batch_name, &a, id, &r, &read))
-        return;
-    e = buf_new(&rows, ROWS_MAX);
-    if (!e)
-        e = make_report(v, id, rows, &judged);
-    if (!e)
-        e = bulk_new(&fd, buf_bytes(rows), buf_len(rows));
-    if (e) {
-        log_error("a report could not be made: %s", err_name(e));
-        answer_refused(v, to, problem_of(e), NULL, 0);
-        return;
-    }
-    if (r.state == BATCH_STAGING)
-        r.files = staging_files(v, id);
-    fill_state(&s, id, &r, judged, 0);
-    answer(v, to, MSG_BATCH_REPORT, &s, &fd, 1);
 }

@@ -12,15 +12,25 @@
  *   committed  one record changes, and every photo of it is the current one
  *   undone     one record changes back
  */
+/* Its DEKs, by generation: of the upload, until it is judged; of the report, for 7 days. */
+#define BATCH_CHUNKS 0
+#define BATCH_ROWS   1
+
 MUST_CHECK enum err batch_load(struct vault *v, const unsigned char id[static SUBJECT_BYTES],
                                struct shape_batch_record *out, struct record *read);
 MUST_CHECK enum err batch_put(struct vault *v, struct store_batch *b,
                               const unsigned char id[static SUBJECT_BYTES],
                               const struct shape_batch_record *r);
 
+/* The batch that the question names, if it is this district's; else the answer was sent. */
+MUST_CHECK enum err batch_find(struct vault *v, struct asker to, const struct shape_batch_name *ask,
+                               struct actor *a, unsigned char id[static SUBJECT_BYTES],
+                               struct shape_batch_record *r, struct record *read);
+void batch_fill_state(struct shape_batch_state *s, const unsigned char *id,
+                      const struct shape_batch_record *r, uint32_t judged, uint64_t leaf);
+
 void answer_batch_create(struct vault *v, struct peer *p, struct message *m);
 void answer_batch_upload(struct vault *v, struct peer *p, struct message *m);
-void answer_batch_get(struct vault *v, struct peer *p, struct message *m);
 void answer_batch_commit(struct vault *v, struct peer *p, struct message *m);
 void answer_batch_undo(struct vault *v, struct peer *p, struct message *m);
 /* The upload is whole: takes it over, starts the judging once that is durable. */

@@ -25,6 +25,7 @@ struct committer {
     bool stopping;
     int event_fd;
 
+    struct store_head head;  /* of unpublished */
     struct buf *unpublished; /* the last checkpoint signed, while its files are not written */
     int64_t published_ms;    /* when files were last written */
 };
@@ -98,7 +99,7 @@ static void commit_batches(struct committer *c, struct job **group, unsigned cou
     struct store_batch *batches[GROUP_MAX];
     struct store_outcome outcomes[GROUP_MAX];
     struct job *jobs[GROUP_MAX];
-    struct store_head head;
+    struct store_head head = {.size = 0};
     unsigned n = 0;
 
     for (unsigned i = 0; i < count; i++) {
@@ -120,6 +121,7 @@ static void commit_batches(struct committer *c, struct job **group, unsigned cou
             jobs[i]->work_err = ERR_CORRUPT;
         return;
     }
+    c->head = head;
     for (unsigned i = 0; i < n; i++)
         if (jobs[i]->wants_proof && outcomes[i].result == STORE_COMMITTED)
             prove(c, jobs[i], &head, checkpoint);
@@ -139,11 +141,8 @@ static void hand_back(struct committer *c, struct job **group, unsigned count)
 /* Files are dear to write and can be rebuilt, so many commits share one writing. */
 static void publish(struct committer *c)
 {
-    struct store_head head;
-    enum err e = store_log_head(c->vault->store, &head);
+    enum err e = tiles_publish(c->vault->tiles, &c->head, buf_bytes(c->unpublished), buf_len(c->unpublished));
 
-    if (!e)
-        e = tiles_publish(c->vault->tiles, &head, buf_bytes(c->unpublished), buf_len(c->unpublished));
     if (e)
         log_error("the log's files cannot be written (%s); the log itself is in the store", err_name(e));
     buf_free(c->unpublished);
@@ -172,7 +171,7 @@ static void run_group(struct committer *c, struct job **group, unsigned count)
 
 static bool publish_is_due(const struct committer *c)
 {
-    return c->unpublished && (c->stopping || clock_steady_ms() - c->published_ms >= PUBLISH_MS);
+    return c->unpublished && clock_steady_ms() - c->published_ms >= PUBLISH_MS;
 }
 
 /* Waits, with the lock held, for jobs, for the end, or until files are due. */
@@ -209,7 +208,7 @@ static void *run(void *argument)
         pthread_mutex_unlock(&c->lock);
         if (count)
             run_group(c, group, count);
-        if (publish_is_due(c))
+        if (publish_is_due(c) || (ends && c->unpublished))
             publish(c);
     } while (!ends);
     return NULL;
@@ -273,6 +272,15 @@ int committer_fd(const struct committer *c)
     return c->event_fd;
 }
 
+/* Every commit says whether a lookup could be released now. */
+static void note_health(struct vault *v, enum store_result result)
+{
+    if (result == STORE_COMMITTED)
+        v->unhealthy = false;
+    else if (result != STORE_CONFLICT)
+        v->unhealthy = true;
+}
+
 void committer_collect(struct committer *c, struct vault *v)
 {
     uint64_t count;
@@ -285,6 +293,8 @@ void committer_collect(struct committer *c, struct vault *v)
         pthread_mutex_unlock(&c->lock);
         if (!j)
             return;
+        if (j->batch && !j->work_err)
+            note_health(v, j->outcome.result);
         j->done(v, j);
     }
 }

@@ -7,6 +7,17 @@
 #include "photod/vault/commit.h"
 #include "photod/vault/staging_state.h"
 #include "photod/vault/worker.h"
+#include "photod/wire/bulk.h"
+
+#define ENTRY_MAX (20u << 20)
+
+/* Goes on to another worker: nothing but sealed memory may pass from one to the next. */
+static bool is_entry(int fd)
+{
+    CLEANUP(bulk) struct bulk b = {(const unsigned char *)"", 0};
+
+    return bulk_map(&b, fd, ENTRY_MAX) == OK;
+}
 
 void staging_zip_bytes(struct vault *v, struct peer *p, struct message *m)
 {
@@ -14,8 +25,9 @@ void staging_zip_bytes(struct vault *v, struct peer *p, struct message *m)
     uint32_t index = m->is.zip_index.index;
 
     worker_answered(p, STATE_ZIP);
-    if (!s || s->zip_worker != p->id || index >= s->count || s->entries[index].phase != READING) {
-        peer_drop(v, p);
+    if (!s || s->zip_worker != p->id || index >= s->count || s->entries[index].phase != READING ||
+        !is_entry(m->fds[0])) {
+        peer_distrust(v, p, "a file that was not asked for or is no sealed memory");
         return;
     }
     s->entries[index].fd = message_take_fd(m, 0);
@@ -30,7 +42,7 @@ void staging_zip_fault(struct vault *v, struct peer *p, struct message *m)
 
     worker_answered(p, STATE_ZIP);
     if (!s || s->zip_worker != p->id || index >= s->count || s->entries[index].phase != READING) {
-        peer_drop(v, p);
+        peer_distrust(v, p, "a verdict on a file that was not asked for");
         return;
     }
     s->reading = false;
@@ -71,8 +83,21 @@ static enum err photo_submit(struct vault *v, struct photo_job *j)
 
     job_clear(&j->job);
     TRY(store_batch_new(&j->job.batch));
-    TRY(photo_decide(v, j->job.batch, s->id, &s->record, s->dek, &j->verdict, j->taken_on, j->pictures));
+    TRY(photo_decide(v, j->job.batch, s->id, &s->record, s->row_dek, &j->verdict, j->taken_on, j->pictures));
     return committer_submit(v->committer, &j->job);
+}
+
+/* What the machine refuses now is tried again; what is wrong with the child's own records costs that one
+ * photo. */
+static void photo_failed(struct vault *v, struct staging *s, uint32_t index, enum err e)
+{
+    log_error("a photo could not be stored: %s", err_name(e));
+    if (e == ERR_CORRUPT || e == ERR_DENIED) {
+        entry_verdict(v, s, index, OUTCOME_RECORD_DAMAGED);
+        return;
+    }
+    entry_to_read(s, index);
+    s->broken = true;
 }
 
 static void photo_done(struct vault *v, struct job *job)
@@ -90,9 +115,7 @@ static void photo_done(struct vault *v, struct job *job)
     if (!e) {
         entry_rowed(s, j->entry, j->verdict.outcome);
     } else {
-        log_error("a photo could not be committed: %s", err_name(e));
-        entry_to_read(s, j->entry);
-        s->broken = true;
+        photo_failed(v, s, j->entry, e);
     }
     photo_job_free(j);
     staging_pump(v);
@@ -127,13 +150,10 @@ void staging_image_done(struct vault *v, struct peer *p, struct message *m)
     if (!e) {
         s->photos++;
     } else if (e == ERR_MALFORMED || e == ERR_LIMIT) {
-        log_warning("intake worker %u sent pictures that are no renditions", p->index);
         entry_verdict(v, s, im->entry, OUTCOME_UNREADABLE);
-        peer_drop(v, p);
+        peer_distrust(v, p, "pictures that are no renditions");
     } else {
-        log_error("a photo could not be stored: %s", err_name(e));
-        entry_to_read(s, im->entry);
-        s->broken = true;
+        photo_failed(v, s, im->entry, e);
     }
     if (e && j)
         photo_job_free(j);

@@ -64,8 +64,7 @@ static enum err judge_entry(struct vault *v, struct staging *s, struct entry *e,
 
     e->phase = VERDICT;
     if (fault[0]) {
-        o = outcome_from_code(fault);
-        e->verdict.outcome = o < OUTCOME_COUNT ? o : OUTCOME_ENTRY_DAMAGED;
+        e->verdict.outcome = worker_fault(fault, OUTCOME_ENTRY_DAMAGED);
         return OK;
     }
     if (!state_id_of_name(e->verdict.file, e->verdict.state_id)) {
@@ -120,16 +119,30 @@ static enum err resume_visit(void *context, const unsigned char *key, size_t key
         return ERR_CORRUPT;
     for (size_t i = SUBJECT_BYTES; i < ROW_KEY_BYTES; i++)
         index = index << 8 | key[i];
-    if (index >= s->count)
-        return ERR_CORRUPT;
+    if (index >= s->count) /* it lists fewer files than before */
+        return ERR_MALFORMED;
     b = binding_of(SEAL_ROW, s->id, index);
     TRY(buf_new(&plain, 1024));
-    TRY(envelope_open(plain, s->dek, &b, value, value_len));
+    TRY(envelope_open(plain, s->row_dek, &b, value, value_len));
     t = TAKE_BYTES(buf_bytes(plain), buf_len(plain));
     take_report_row(&t, &row);
     TRY(take_end(&t));
     entry_rowed(s, index, (enum outcome)row.outcome);
     return OK;
+}
+
+static void forget_listing(struct staging *s)
+{
+    free(s->entries);
+    s->entries = NULL;
+    s->count = s->rowed = s->stored = 0;
+}
+
+/* A listing answers ZIP_OPEN; nothing else was asked of this worker meanwhile. */
+static bool is_in_turn(const struct staging *s, const struct peer *p)
+{
+    return s && s->zip_worker == p->id && p->busy_since_ms &&
+           !(s->reading && s->entries[s->in_hand].phase == READING);
 }
 
 void staging_zip_listed(struct vault *v, struct peer *p, struct message *m)
@@ -138,10 +151,14 @@ void staging_zip_listed(struct vault *v, struct peer *p, struct message *m)
     struct staging *s = v->staging;
     enum err e;
 
+    if (!is_in_turn(s, p)) {
+        peer_distrust(v, p, "a listing that was not asked for");
+        return;
+    }
     worker_answered(p, STATE_ZIP);
-    if (!s || s->zip_worker != p->id || s->listed) {
-        if (s && s->zip_worker == p->id)
-            staging_pump(v); /* opened again after a worker died: the entries are known */
+    if (s->listed) { /* opened again after a worker died: the entries are known */
+        s->opens = 0;
+        staging_pump(v);
         return;
     }
     e = bulk_map(&table, m->fds[0], LISTING_MAX);
@@ -149,14 +166,17 @@ void staging_zip_listed(struct vault *v, struct peer *p, struct message *m)
         e = take_listing(v, s, &table, m->is.zip_listed.count);
     if (!e)
         e = store_walk(v->store, KIND_ROW, s->id, SUBJECT_BYTES, resume_visit, s);
+    if (e)
+        forget_listing(s);
     if (e == ERR_MALFORMED || e == ERR_LIMIT) {
-        log_warning("intake worker %u sent a listing that does not parse", p->index);
-        peer_drop(v, p);
+        peer_distrust(v, p, "a listing that does not parse");
         return;
     }
     if (e) {
         log_error("a listing could not be judged: %s", err_name(e));
+        s->opens = 0;
         s->broken = true;
+        staging_close_zip(v, s);
         return;
     }
     s->listed = true;
@@ -171,7 +191,7 @@ void staging_zip_refused(struct vault *v, struct peer *p, struct message *m)
 
     worker_answered(p, STATE_IDLE);
     if (s && s->zip_worker == p->id) {
-        s->zip_worker = 0;
-        staging_fault(v, s, m->is.fault.code);
+        staging_zip_lost(v, s, m->is.fault.code);
+        staging_pump(v);
     }
 }

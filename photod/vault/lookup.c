@@ -31,7 +31,8 @@ struct lookup {
     /* The decision. */
     struct leaf leaf;
     unsigned char salt[32];
-    int photo_fd; /* -1: none */
+    struct date today; /* on which it was decided */
+    int photo_fd;      /* -1: none */
     enum none_reason reason;
     struct shape_released released;
 };
@@ -162,7 +163,7 @@ static enum err decide_photo(struct vault *v, struct lookup *l, struct store_bat
     CLEANUP(student) struct student s = {.answer_count = 0};
     CLEANUP(record) struct record photo_batch = RECORD_NONE;
     struct shape_generation_record g = {.generation = 0};
-    struct date today = law_today(clock_wall_ms());
+    struct date today = l->today = law_today(clock_wall_ms());
     enum consent_state state;
     unsigned char digest[32];
     bool expired = false;
@@ -209,8 +210,9 @@ static enum err join_case(struct vault *v, struct lookup *l, struct store_batch 
     }
     memcpy(c.ori, l->actor.ori, sizeof c.ori);
     memcpy(c.oca, l->law_case.oca, sizeof c.oca);
-    c.reported_ms = (uint64_t)l->law_case.reported_ms;
-    c.lookups++;
+    if (record_is_there(&old) && c.reported_ms <= (uint64_t)l->law_case.reported_ms)
+        return OK; /* so that lookups of one case do not get into each other's way */
+    c.reported_ms = (uint64_t)l->law_case.reported_ms; /* the earliest report starts the two hours */
     TRY(buf_new(&plain, 4096));
     p = PACK(plain);
     pack_case_record(&p, &c);
@@ -220,6 +222,12 @@ static enum err join_case(struct vault *v, struct lookup *l, struct store_batch 
 }
 
 static void lookup_done(struct vault *v, struct job *j);
+
+/* To an officer a full disk is no different from a dead one. */
+static enum problem problem_of_law(enum err e)
+{
+    return e == ERR_FULL ? PROBLEM_UNAVAILABLE : problem_of(e);
+}
 
 static enum err decide(struct vault *v, struct lookup *l)
 {
@@ -244,6 +252,8 @@ static enum err decide(struct vault *v, struct lookup *l)
 
 static enum err answer_released(struct vault *v, struct lookup *l)
 {
+    if (!l->job.proof || !l->job.checkpoint)
+        return ERR_IO;
     l->released.leaf = l->job.outcome.first_leaf;
     l->released.due_ms = (uint64_t)case_due_ms(l->law_case.reported_ms);
     TRY(receipt_build(l->released.receipt, sizeof l->released.receipt, l->leaf.text, l->salt,
@@ -252,29 +262,39 @@ static enum err answer_released(struct vault *v, struct lookup *l)
     return OK;
 }
 
+/* Conflicts, and a midnight that came between decision and commit: the photo may have ended with the day. */
+static bool is_stale(const struct lookup *l, enum err e)
+{
+    if (e)
+        return l->job.outcome.result == STORE_CONFLICT && !l->job.work_err;
+    return l->photo_fd >= 0 && date_compare(l->today, law_today(clock_wall_ms())) != 0;
+}
+
+static void answer_none(struct vault *v, struct lookup *l)
+{
+    struct shape_none none = {.leaf = l->job.outcome.first_leaf,
+                              .reason = (unsigned char)l->reason,
+                              .due_ms = (uint64_t)case_due_ms(l->law_case.reported_ms)};
+
+    answer(v, l->to, MSG_NONE, &none, NULL, 0);
+}
+
 static void lookup_done(struct vault *v, struct job *j)
 {
     struct lookup *l = (struct lookup *)j;
     enum err e = job_result(j);
 
-    if (!e && l->photo_fd >= 0) {
-        e = answer_released(v, l);
-    } else if (!e) {
-        struct shape_none none = {.leaf = j->outcome.first_leaf,
-                                  .reason = (unsigned char)l->reason,
-                                  .due_ms = (uint64_t)case_due_ms(l->law_case.reported_ms)};
-
-        answer(v, l->to, MSG_NONE, &none, NULL, 0);
-    } else if (j->outcome.result == STORE_CONFLICT && !j->work_err && l->to.peer &&
-               ++l->tries < VAULT_TRIES) {
+    if (l->to.peer && is_stale(l, e) && ++l->tries < VAULT_TRIES) {
         e = decide(v, l);
         if (!e)
             return;
+    } else if (!e && l->photo_fd >= 0) {
+        e = answer_released(v, l);
+    } else if (!e) {
+        answer_none(v, l);
     }
     if (e)
-        answer_refused(v, l->to, problem_of(e), NULL, 0);
-    else
-        v->unhealthy = false;
+        answer_refused(v, l->to, problem_of_law(e), NULL, 0);
     lookup_free(v, l);
 }
 
@@ -319,7 +339,7 @@ void answer_lookup(struct vault *v, struct peer *p, struct message *m)
     e = decide(v, l);
     if (e) {
         log_error("a lookup could not be decided: %s", err_name(e));
-        answer_refused(v, to, problem_of(e), NULL, 0);
+        answer_refused(v, to, problem_of_law(e), NULL, 0);
         lookup_free(v, l);
     }
 }
@@ -332,6 +352,9 @@ void lookups_tick(struct vault *v, int64_t steady_ms)
         if (!v->unhealthy)
             log_error("the audit log does not commit within a second: lookups are refused, no photo leaves");
         v->unhealthy = true;
+        if (l->photo_fd >= 0)
+            (void)close(l->photo_fd);
+        l->photo_fd = -1;
         answer_refused(v, l->to, PROBLEM_UNAVAILABLE, NULL, 0);
         l->to.peer = 0;
     }

@@ -7,11 +7,15 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include "photod/base/clock.h"
 #include "photod/base/log.h"
 #include "photod/vault/audit.h"
 #include "photod/vault/batch.h"
 #include "photod/vault/open.h"
+#include "photod/vault/recovery.h"
+#include "photod/vault/rotate.h"
 #include "photod/vault/serve.h"
 #include "photod/vault/staging.h"
 #include "photod/vault/student.h"
@@ -24,7 +28,14 @@ static bool keep_spool(struct vault *v, const unsigned char id[static SUBJECT_BY
     CLEANUP(record) struct record read = RECORD_NONE;
     struct shape_batch_record r;
 
-    return !batch_load(v, id, &r, &read) && r.state == BATCH_STAGING && r.uploaded;
+    switch ((int)batch_load(v, id, &r, &read)) {
+    case OK:
+        return r.state == BATCH_STAGING && r.uploaded;
+    case ERR_NOTFOUND:
+        return false;
+    default: /* in doubt nothing that was acknowledged is thrown away */
+        return true;
+    }
 }
 
 /* What a crash may have left half done. */
@@ -32,6 +43,8 @@ static void recover(struct vault *v)
 {
     spool_sweep(v, keep_spool);
     erasures_finish(v);
+    rotation_resume(v);
+    v->batches_waiting = true;
     staging_wake(v);
 }
 
@@ -66,6 +79,9 @@ static int serve(void)
     if (keys_init() || vault_open(&v, root_key_fd))
         return EXIT_CANNOT_OPEN;
 
+    fd_cleanup(&root_key_fd);
+    root_key_fd = -1;
+
     /* Confine for good. */
     if (confine(&v.confined, CONFINE_VAULT, &v.state_fd, 1))
         return EXIT_CANNOT_OPEN;
@@ -75,7 +91,6 @@ static int serve(void)
     if (committer_start(&v.committer, &v))
         return EXIT_CANNOT_OPEN;
     v.started_ms = clock_wall_ms();
-    v.heartbeat_ms = v.started_ms + 86400000;
     leaf_of_start(&v);
     recover(&v);
     ready = (struct shape_ready){.landlock_abi = (uint32_t)v.confined.landlock_abi,
@@ -87,71 +102,133 @@ static int serve(void)
     v.stopping = true;
     committer_stop(v.committer);
     staging_free(&v);
+    rotation_free(&v);
     vault_close(&v);
     return 0;
 }
 
+/* ---- One-shot: what photoctl starts ---- */
+
+struct options {
+    const char *config, *policy, *origin, *root_key;
+    char mode; /* 'i', 'h' or 'r'; 0: none */
+    char *const *files;
+    int file_count;
+};
+
 static int usage(void)
 {
-    (void)fprintf(stderr,
-                  "photod-vault is started by photod.  To make a new state, use photoctl init.\n"
-                  "usage: photod-vault --init --config FILE --consent-policy carried|annual --origin NAME\n");
+    (void)fprintf(
+        stderr, "photod-vault is started by photod.  To make a new state, use photoctl init; to try or use\n"
+                "recovery shares, photoctl unseal.\n"
+                "usage: photod-vault --init --config FILE --consent-policy carried|annual --origin NAME\n"
+                "                    [--root-key FILE]\n"
+                "       photod-vault --rehearse --config FILE [SHARES...]\n"
+                "       photod-vault --recover --config FILE [--root-key FILE] [SHARES...]\n");
     return 2;
 }
 
-static int init(const char *config_path, const char *policy_name, const char *origin)
+static enum err read_config(struct config *config, const char *path)
 {
-    static struct config config;
-    CLEANUP(fd) int fd = open(config_path, O_RDONLY | O_CLOEXEC);
+    CLEANUP(fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
     struct config_fault fault = {.text = "no such file"};
+
+    if (fd < 0 || config_read(config, &fault, fd)) {
+        log_error("%s:%u: %s", path, fault.line, fault.text);
+        return ERR_MALFORMED;
+    }
+    return OK;
+}
+
+static int init(const struct config *config, const struct options *o, const char *root_key)
+{
     enum consent_policy policy;
 
-    if (fd < 0 || config_read(&config, &fault, fd)) {
-        log_error("%s:%u: %s", config_path, fault.line, fault.text);
-        return 2;
-    }
-    if (consent_policy_parse(&policy, policy_name)) {
+    if (consent_policy_parse(&policy, o->policy)) {
         log_error("the consent policy is `carried` or `annual`");
         return 2;
     }
-    return keys_init() || vault_init(&config, policy, origin) ? 1 : 0;
+    return vault_init(config, policy, o->origin, root_key) ? 1 : 0;
+}
+
+/* With the key in memory nothing of this process may reach the disk; what it cannot lock, it refuses to hold.
+ */
+static int one_shot(const struct options *o)
+{
+    static struct config config;
+    const struct rlimit none = {0, 0};
+    const char *root_key;
+
+    (void)setrlimit(RLIMIT_CORE, &none);
+    (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+    if (read_config(&config, o->config))
+        return 2;
+    root_key = o->root_key ? o->root_key : config.root_key;
+    if (o->mode != 'h' && !o->root_key && strcmp(config.seal, "credential") == 0) {
+        log_error(
+            "root_key names a credential, which only systemd fills: --root-key must say where the key goes");
+        return 2;
+    }
+    if (keys_init())
+        return 1;
+    switch (o->mode) {
+    case 'i':
+        return init(&config, o, root_key);
+    case 'h':
+        return vault_rehearse(&config, o->files, o->file_count) ? 1 : 0;
+    default:
+        return vault_recover(&config, root_key, o->files, o->file_count) ? 1 : 0;
+    }
+}
+
+static bool is_complete(const struct options *o)
+{
+    if (!o->mode || !o->config)
+        return false;
+    if (o->mode == 'i')
+        return o->policy && o->origin && !o->file_count;
+    return !o->policy && !o->origin && !(o->mode == 'h' && o->root_key);
+}
+
+static bool parse_options(struct options *o, int argc, char **argv)
+{
+    static const struct option known[] = {
+        {"init", no_argument, NULL, 'i'},
+        {"rehearse", no_argument, NULL, 'h'},
+        {"recover", no_argument, NULL, 'r'},
+        {"config", required_argument, NULL, 'c'},
+        {"consent-policy", required_argument, NULL, 'p'},
+        {"origin", required_argument, NULL, 'o'},
+        {"root-key", required_argument, NULL, 'k'},
+        {NULL, 0, NULL, 0},
+    };
+    int c;
+
+    while ((c = getopt_long(argc, argv, "", known, NULL)) != -1) {
+        if (c == 'c')
+            o->config = optarg;
+        else if (c == 'p')
+            o->policy = optarg;
+        else if (c == 'o')
+            o->origin = optarg;
+        else if (c == 'k')
+            o->root_key = optarg;
+        else if (c == '?' || o->mode)
+            return false;
+        else
+            o->mode = (char)c;
+    }
+    o->files = argv + optind;
+    o->file_count = argc - optind;
+    return is_complete(o);
 }
 
 int main(int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"init", no_argument, NULL, 'i'},
-        {"config", required_argument, NULL, 'c'},
-        {"consent-policy", required_argument, NULL, 'p'},
-        {"origin", required_argument, NULL, 'o'},
-        {NULL, 0, NULL, 0},
-    };
-    const char *config = NULL, *policy = NULL, *origin = NULL;
-    bool wants_init = false;
-    int c;
+    struct options o = {.mode = 0};
 
     log_init("photod-vault");
     if (argc == 1)
         return serve();
-    while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-        switch (c) {
-        case 'i':
-            wants_init = true;
-            break;
-        case 'c':
-            config = optarg;
-            break;
-        case 'p':
-            policy = optarg;
-            break;
-        case 'o':
-            origin = optarg;
-            break;
-        default:
-            return usage();
-        }
-    }
-    if (!wants_init || !config || !policy || !origin || optind != argc)
-        return usage();
-    return init(config, policy, origin);
+    return parse_options(&o, argc, argv) ? one_shot(&o) : usage();
 }

@@ -5,11 +5,14 @@
 #include <sys/stat.h>
 #include "keys/note.h"
 #include "keys/seal.h"
+#include "keys/shares.h"
 #include "lawapi/expiry.h"
 #include "photod/base/clock.h"
 #include "photod/base/log.h"
 #include "photod/vault/audit.h"
+#include "photod/vault/clockwatch.h"
 #include "photod/vault/open.h"
+#include "photod/vault/recovery.h"
 
 #define KEY_FILE     "keyfile"
 #define KEY_FILE_MAX 65536
@@ -33,17 +36,47 @@ static enum err write_all(int fd, const void *bytes, size_t len)
     return OK;
 }
 
+/* Best effort, beside what the ring key's end does for certain: the old content is overwritten where it lay.
+ */
+static void wipe_old(int old_fd)
+{
+    unsigned char zeros[4096] = {0};
+    struct stat st;
+
+    if (old_fd < 0 || fstat(old_fd, &st))
+        return;
+    for (off_t at = 0; at < st.st_size; at += (off_t)sizeof zeros)
+        if (pwrite(old_fd, zeros, sizeof zeros, at) < 0)
+            return;
+    (void)fdatasync(old_fd);
+}
+
 /* Replaces the key file: the new one is durable under its name, or the old one stands. */
 static enum err key_file_replace(int state_fd, const struct buf *sealed)
 {
+    CLEANUP(fd) int old_fd = openat(state_fd, KEY_FILE, O_WRONLY | O_CLOEXEC);
     CLEANUP(fd) int fd = openat(state_fd, KEY_FILE ".new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 
     if (fd < 0)
-        return ERR_IO;
+        return errno == ENOSPC ? ERR_FULL : ERR_IO;
     TRY(write_all(fd, buf_bytes(sealed), buf_len(sealed)));
     if (fsync(fd) || renameat(state_fd, KEY_FILE ".new", state_fd, KEY_FILE) || fsync(state_fd))
         return ERR_IO;
+    wipe_old(old_fd);
     return OK;
+}
+
+enum err key_file_write(struct vault *v)
+{
+    CLEANUP(buf) struct buf *sealed = NULL;
+    enum err e;
+
+    TRY(buf_new(&sealed, KEY_FILE_MAX));
+    TRY(keys_seal(sealed, v->keys, v->root));
+    e = key_file_replace(v->state_fd, sealed);
+    if (e)
+        log_error("the key file cannot be replaced: %s", err_name(e));
+    return e;
 }
 
 static enum err key_file_read(int state_fd, struct buf *out)
@@ -60,22 +93,6 @@ static enum err key_file_read(int state_fd, struct buf *out)
 }
 
 /* ---- Init ---- */
-
-static enum err make_root_key(const struct config *c, struct secret **root)
-{
-    CLEANUP(fd) int fd = open(c->root_key, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0400);
-
-    if (fd < 0) {
-        log_errno("%s cannot be made", c->root_key);
-        return ERR_IO;
-    }
-    TRY(seal_key_file_write(root, fd));
-    if (fsync(fd)) {
-        log_errno("%s", c->root_key);
-        return ERR_IO;
-    }
-    return OK;
-}
 
 static enum err make_dir(int state_fd, const char *name)
 {
@@ -142,10 +159,13 @@ static enum err make_state(struct vault *v, const struct secret *root)
     TRY(commit_first(v));
     TRY(buf_new(&verifier, 4096));
     TRY(keys_verifier(verifier, v->keys));
-    return printf("%s\n", buf_text(verifier)) < 0 || fflush(stdout) ? ERR_IO : OK;
+    if (printf("%s\n\n", buf_text(verifier)) < 0 || fflush(stdout))
+        return ERR_IO;
+    return shares_write(root, STDOUT_FILENO); /* shown once, kept nowhere */
 }
 
-enum err vault_init(const struct config *config, enum consent_policy policy, const char *origin)
+enum err vault_init(const struct config *config, enum consent_policy policy, const char *origin,
+                    const char *root_key_path)
 {
     CLEANUP(heap) struct vault *v = calloc(1, sizeof *v);
     CLEANUP(secret) struct secret *root = NULL;
@@ -169,7 +189,9 @@ enum err vault_init(const struct config *config, enum consent_policy policy, con
         vault_close(v);
         return ERR_EXISTS;
     }
-    e = make_root_key(config, &root);
+    e = secret_random(&root, ROOT_KEY_BYTES);
+    if (!e)
+        e = root_key_make(config, root_key_path, root);
     if (!e)
         e = keys_create(&v->keys, origin);
     if (!e)
@@ -182,30 +204,35 @@ enum err vault_init(const struct config *config, enum consent_policy policy, con
 
 /* ---- Open ---- */
 
-static enum err unseal(struct vault *v, int root_key_fd)
+enum err key_file_open(struct keys **out, int state_fd, const struct secret *root, const char *whose)
 {
-    CLEANUP(secret) struct secret *root = NULL;
     CLEANUP(buf) struct buf *sealed = NULL;
-    enum err e = seal_key_file_read(&root, root_key_fd);
+    enum err e;
 
-    if (e) {
-        log_error("the root key file is not one: %s", err_name(e));
-        return e;
-    }
     TRY(buf_new(&sealed, KEY_FILE_MAX));
-    e = key_file_read(v->state_fd, sealed);
+    e = key_file_read(state_fd, sealed);
     if (e) {
         log_error("the state directory has no key file; was it initialised? (photoctl init)");
         return e;
     }
-    e = keys_open(&v->keys, root, buf_bytes(sealed), buf_len(sealed));
+    e = keys_open(out, root, buf_bytes(sealed), buf_len(sealed));
     if (e == ERR_CORRUPT)
-        log_error("the key file does not open: the root key is another state's, or the file is damaged");
+        log_error("the key file does not open: %s is another state's, or the file is damaged", whose);
     else if (e == ERR_DENIED)
         log_error("the key file is sealed with AES-256-GCM, which this CPU cannot do; use a CPU with AES");
-    else if (e)
-        log_error("the keys cannot be held: %s (is RLIMIT_MEMLOCK too small?)", err_name(e));
+    else if (e && e != ERR_LIMIT) /* which secret_new() said */
+        log_error("the keys cannot be held: %s", err_name(e));
     return e;
+}
+
+static enum err unseal(struct vault *v, int root_key_fd)
+{
+    CLEANUP(secret) struct secret *root = NULL;
+
+    TRY(seal_open(&root, v->config.seal, root_key_fd)); /* says itself what is wrong */
+    TRY(key_file_open(&v->keys, v->state_fd, root, "the root key"));
+    v->root = TAKE(root);
+    return OK;
 }
 
 static enum err read_policy(struct vault *v)
@@ -232,7 +259,7 @@ static enum err publish_log(struct vault *v)
     CLEANUP(buf) struct buf *checkpoint = NULL;
     struct store_head head;
 
-    TRY(tiles_open(&v->tiles, v->store, v->log_fd));
+    TRY(tiles_open(&v->tiles, v->store, v->log_fd)); /* says itself what is wrong */
     TRY(store_log_head(v->store, &head));
     TRY(buf_new(&checkpoint, 4096));
     TRY(keys_sign_checkpoint(checkpoint, v->keys, head.size, head.root));
@@ -260,8 +287,9 @@ enum err vault_open(struct vault *v, int root_key_fd)
         log_error("the store does not belong to this key file, or is damaged");
         return e;
     }
+    TRY(clock_open(v));
     e = publish_log(v);
-    if (e)
+    if (e && e != ERR_CORRUPT) /* which tiles_open() said */
         log_error("the log's files do not agree with the store: %s", err_name(e));
     return e;
 }
@@ -273,6 +301,7 @@ void vault_close(struct vault *v)
     tiles_close(v->tiles);
     store_close(v->store);
     keys_free(v->keys);
+    secret_free(v->root);
     for (size_t i = 0; i < sizeof fds / sizeof fds[0]; i++)
         if (fds[i] >= 0)
             (void)close(fds[i]);

@@ -14,14 +14,26 @@
  */
 
 /*
- * Makes the root key (at config.root_key), the key file and an empty store
- * in config.state, and commits the first leaf.  Prints the log's verifier
- * key.  Every failure is one clear line.
+ * Makes the root key (sealed by config.seal, in a new file at
+ * root_key_path), the key file and an empty store in config.state, and
+ * commits the first leaf.  Prints the log's verifier key, an empty line and
+ * the five recovery shares.  Every failure is one clear line.
  */
-MUST_CHECK enum err vault_init(const struct config *config, enum consent_policy policy, const char *origin);
+MUST_CHECK enum err vault_init(const struct config *config, enum consent_policy policy, const char *origin,
+                               const char *root_key_path);
+
+/*
+ * Opens the key file of a state; logs what is wrong, calling the root key
+ * what `whose` says.  Expected: ERR_NOTFOUND, and as keys_open().
+ */
+MUST_CHECK enum err key_file_open(struct keys **out, int state_fd, const struct secret *root,
+                                  const char *whose);
 
 /* Unseals and opens everything below v->state_fd.  Every failure is one clear line. */
 MUST_CHECK enum err vault_open(struct vault *v, int root_key_fd);
 void vault_close(struct vault *v);
+
+/* Seals the keys as they are now and replaces the key file, durably; the old content is overwritten. */
+MUST_CHECK enum err key_file_write(struct vault *v);
 
 #endif

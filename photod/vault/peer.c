@@ -1,3 +1,4 @@
+#include <fcntl.h>
 #include <stdio.h>
 #include "photod/base/clock.h"
 #include "photod/base/log.h"
@@ -5,6 +6,35 @@
 #include "photod/vault/staging.h"
 #include "photod/vault/upload.h"
 #include "photod/vault/vault.h"
+
+#define OUTBOX_MAX 512 /* answers: as many as the doors hold connections, and more */
+
+struct outgoing {
+    struct outgoing *next;
+    struct buf *message;
+    int fds[MESSAGE_FDS];
+    unsigned fd_count;
+};
+
+static void outgoing_free(struct outgoing *o)
+{
+    for (unsigned i = 0; i < o->fd_count; i++)
+        if (o->fds[i] >= 0)
+            (void)close(o->fds[i]);
+    buf_free(o->message);
+    free(o);
+}
+
+static void outbox_shift(struct peer *p)
+{
+    struct outgoing *o = p->outbox;
+
+    p->outbox = o->next;
+    if (!p->outbox)
+        p->outbox_end = &p->outbox;
+    p->outbox_length--;
+    outgoing_free(o);
+}
 
 enum err peer_add(struct vault *v, int fd, enum process process, uint32_t index)
 {
@@ -20,6 +50,7 @@ enum err peer_add(struct vault *v, int fd, enum process process, uint32_t index)
         .peer = process,
         .state = process == PROCESS_INTAKE ? STATE_IDLE : STATE_SERVE,
     };
+    p->outbox_end = &p->outbox;
     p->id = ++v->next_peer_id;
     p->index = index;
     while (*end)
@@ -34,12 +65,36 @@ void peer_drop(struct vault *v, struct peer *p)
         return;
     p->dropped = true;
     channel_close(&p->channel);
+    while (p->outbox)
+        outbox_shift(p);
     if (p->channel.peer == PROCESS_OFFICE)
         uploads_peer_gone(v, p);
     if (p->channel.peer == PROCESS_INTAKE) {
         staging_worker_gone(v, p);
         rosters_worker_gone(v, p);
     }
+}
+
+void peer_cut(struct vault *v, struct peer *p)
+{
+    struct shape_recycle r = {.process = (uint32_t)p->channel.peer, .index = p->index};
+
+    if (p->dropped)
+        return;
+    if (p->channel.peer != PROCESS_CTL && channel_send(&v->parent, MSG_RECYCLE, 0, &r, NULL, 0, false))
+        log_warning("the parent does not take orders");
+    peer_drop(v, p);
+}
+
+void peer_distrust(struct vault *v, struct peer *p, const char *what)
+{
+    struct leaf l;
+
+    log_warning("%s %u sent %s and is cut off", process_name(p->channel.peer), p->index, what);
+    leaf_begin(&l, "peer-dropped");
+    leaf_text(&l, "process", process_name(p->channel.peer));
+    leaf_alone(v, &l);
+    peer_cut(v, p);
 }
 
 void peers_sweep(struct vault *v)
@@ -69,15 +124,75 @@ struct peer *peer_find(struct vault *v, struct asker to)
     return NULL;
 }
 
+static enum err outbox_push(struct peer *p, struct buf *message, const int *fds, unsigned fd_count)
+{
+    struct outgoing *o = p->outbox_length < OUTBOX_MAX ? calloc(1, sizeof *o) : NULL;
+
+    if (!o) {
+        buf_free(message);
+        return ERR_LIMIT;
+    }
+    o->message = message;
+    for (; o->fd_count < fd_count; o->fd_count++) {
+        o->fds[o->fd_count] = fcntl(fds[o->fd_count], F_DUPFD_CLOEXEC, 0);
+        if (o->fds[o->fd_count] < 0) {
+            outgoing_free(o);
+            return ERR_LIMIT;
+        }
+    }
+    *p->outbox_end = o;
+    p->outbox_end = &o->next;
+    p->outbox_length++;
+    return OK;
+}
+
+static enum err send_or_keep(struct peer *p, enum msg type, uint32_t request, const void *shape,
+                             const int *fds, unsigned fd_count)
+{
+    static const struct shape_empty nothing;
+    CLEANUP(buf) struct buf *message = NULL;
+    enum err e = ERR_BUSY;
+
+    TRY(buf_new(&message, MESSAGE_MAX));
+    TRY(message_encode(message, type, request, shape ? shape : &nothing));
+    if (!p->outbox)
+        e = channel_send_bytes(&p->channel, message, fds, fd_count, false);
+    return e == ERR_BUSY ? outbox_push(p, TAKE(message), fds, fd_count) : e;
+}
+
+static void cut_unsendable(struct vault *v, struct peer *p, enum err e)
+{
+    if (e != ERR_CLOSED)
+        log_warning("%s %u does not read its answers (%s) and is cut off", process_name(p->channel.peer),
+                    p->index, err_name(e));
+    if (e == ERR_CLOSED)
+        peer_drop(v, p);
+    else
+        peer_cut(v, p);
+}
+
 void peer_send(struct vault *v, struct peer *p, enum msg type, uint32_t request, const void *shape,
                const int *fds, unsigned fd_count)
 {
-    enum err e = channel_send(&p->channel, type, request, shape, fds, fd_count, false);
+    enum err e = send_or_keep(p, type, request, shape, fds, fd_count);
 
-    if (e) {
-        log_warning("%s %u: cannot send %s: %s", process_name(p->channel.peer), p->index, message_name(type),
-                    err_name(e));
-        peer_drop(v, p);
+    if (e)
+        cut_unsendable(v, p, e);
+}
+
+void peer_flush(struct vault *v, struct peer *p)
+{
+    while (p->outbox) {
+        enum err e =
+            channel_send_bytes(&p->channel, p->outbox->message, p->outbox->fds, p->outbox->fd_count, false);
+
+        if (e == ERR_BUSY)
+            return;
+        if (e) {
+            cut_unsendable(v, p, e);
+            return;
+        }
+        outbox_shift(p);
     }
 }
 

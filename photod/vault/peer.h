@@ -9,17 +9,24 @@ struct vault;
 /*
  * The processes that talk to the vault: both doors, workers, photoctl.
  *
- * A peer that sends malformed bytes is dropped and its channel closed; the
- * parent or the user makes a new one.  Answers go to an asker, a name that
- * outlives the peer, because the peer may be gone when the disk is done.
+ * A peer that sends malformed bytes, or does not read its answers, is cut
+ * off: its channel is closed and the parent replaces the process.  Answers go
+ * to an asker, a name that outlives the peer, because the peer may be gone
+ * when the disk is done.
+ *
+ * Sending may cut the peer off, and with it end its uploads and jobs: after
+ * answer() and peer_send() nothing that hangs on the peer may be touched.
  */
+struct outgoing;
+
 struct peer {
     struct peer *next;
     struct channel channel;
-    uint64_t id;    /* never used twice */
-    uint32_t index; /* which of its kind */
-    bool dropped;   /* closed; freed at the end of the round */
-    unsigned jobs;  /* a worker: how much it did; see worker.c */
+    uint64_t id;                           /* never used twice */
+    uint32_t index;                        /* which of its kind */
+    struct outgoing *outbox, **outbox_end; /* answers it has not read yet */
+    unsigned outbox_length;
+    bool dropped; /* closed; freed at the end of the round */
     int64_t busy_since_ms;
 };
 
@@ -29,15 +36,21 @@ struct asker {
 };
 
 MUST_CHECK enum err peer_add(struct vault *v, int fd, enum process process, uint32_t index);
-/* Closes it and tells uploads, staging and rosters that it is gone. */
+/* It left: closes it and tells uploads, staging and rosters. */
 void peer_drop(struct vault *v, struct peer *p);
+/* Drops it over what no honest process sends, with a leaf: the process may be in somebody else's hands. */
+void peer_distrust(struct vault *v, struct peer *p, const char *what);
+/* The same, and the parent is told to replace the process. */
+void peer_cut(struct vault *v, struct peer *p);
+/* Sends what waits; called when the peer's channel takes more. */
+void peer_flush(struct vault *v, struct peer *p);
 /* Frees what was dropped. */
 void peers_sweep(struct vault *v);
 
 struct asker asker_of(const struct peer *p, const struct message *m);
 /* NULL when it is gone. */
 struct peer *peer_find(struct vault *v, struct asker to);
-/* Sends, or drops a peer that does not read. */
+/* Sends, or keeps it until the peer reads; one that leaves too much unread is cut off. */
 void peer_send(struct vault *v, struct peer *p, enum msg type, uint32_t request, const void *shape,
                const int *fds, unsigned fd_count);
 /* The answer to a question; nothing when the asker is gone. */

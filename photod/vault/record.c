@@ -116,15 +116,33 @@ enum err dek_make(struct vault *v, struct store_batch *batch, const unsigned cha
                   uint64_t generation, struct dek **out)
 {
     CLEANUP(buf) struct buf *wrapped = NULL;
+    CLEANUP(buf) struct buf *erasure = NULL;
     CLEANUP(dek) struct dek *d = NULL;
     struct binding b = binding_of(SEAL_DEK, subject, generation);
     unsigned char key[KEY_BYTES];
+    enum err e;
 
     key_of_dek(key, subject, generation);
+    TRY(buf_new(&erasure, 64));
+    e = store_get(v->store, KIND_ERASURE, key, sizeof key, erasure);
+    if (e !=
+        ERR_NOTFOUND) /* an erasure under this key is not ended yet, and would take the new one with it */
+        return e ? e : ERR_BUSY;
+    TRY(store_batch_expect(batch, KIND_ERASURE, key, sizeof key, NULL, 0));
     TRY(dek_new(&d));
     TRY(buf_new(&wrapped, 1024));
     TRY(keys_wrap(wrapped, v->keys, d, &b));
     TRY(store_batch_put(batch, KIND_KEY, key, sizeof key, buf_bytes(wrapped), buf_len(wrapped)));
     *out = TAKE(d);
     return OK;
+}
+
+/* Deletions of keys reach the disk after the batch that asks for them, so a crash may come between. */
+enum err dek_erase(struct store_batch *b, const unsigned char *subject, uint64_t generation)
+{
+    unsigned char key[KEY_BYTES];
+
+    key_of_dek(key, subject, generation);
+    TRY(store_batch_put(b, KIND_ERASURE, key, sizeof key, "", 0));
+    return store_batch_delete(b, KIND_KEY, key, sizeof key);
 }

@@ -55,9 +55,16 @@ MUST_CHECK enum err record_put(struct vault *v, struct store_batch *b, enum stor
 /* Expected: ERR_NOTFOUND, it was never made or is erased. */
 MUST_CHECK enum err dek_load(struct vault *v, const unsigned char *subject, uint64_t generation,
                              struct dek **out);
-/* A new DEK, its wrapped form put with the batch. */
+/* A new DEK, its wrapped form put with the batch.  Expected: ERR_BUSY, an erasure under this name is not
+ * ended. */
 MUST_CHECK enum err dek_make(struct vault *v, struct store_batch *b, const unsigned char *subject,
                              uint64_t generation, struct dek **out);
+
+/*
+ * The DEK goes: an open erasure and the removal, which erasures_finish()
+ * ends with the done leaf.  The batch's own leaf is the intent.
+ */
+MUST_CHECK enum err dek_erase(struct store_batch *b, const unsigned char *subject, uint64_t generation);
 
 /* Domains of keys_index() for principals and the like. */
 #define INDEX_DISTRICT    "district"
@@ -67,5 +74,6 @@ MUST_CHECK enum err dek_make(struct vault *v, struct store_batch *b, const unsig
 #define INDEX_CASE        "case"
 #define INDEX_IDEMPOTENCY "idempotency"
 #define INDEX_META        "meta"
+#define INDEX_ERASED      "erased"
 
 #endif

@@ -17,6 +17,7 @@
 #define TABLE_MAX  (256u << 20)
 #define REPORT_MAX (64u << 20)
 #define ROWS_MAX   200000
+#define JOBS_MAX   16 /* each holds a whole file in memory */
 
 /*
  * A roster's life:
@@ -106,9 +107,18 @@ static enum err gather(struct vault *v, const struct upload *u, int *fd)
     return bulk_new(fd, buf_bytes(whole), buf_len(whole));
 }
 
+static unsigned job_count(const struct vault *v)
+{
+    unsigned n = 0;
+
+    for (const struct roster_job *r = v->rosters; r; r = r->next)
+        n++;
+    return n;
+}
+
 void roster_start(struct vault *v, struct asker to, struct upload *u)
 {
-    struct roster_job *r = calloc(1, sizeof *r);
+    struct roster_job *r = job_count(v) < JOBS_MAX ? calloc(1, sizeof *r) : NULL;
     enum err e = r ? OK : ERR_NOMEM;
 
     if (r) {
@@ -189,60 +199,6 @@ void roster_fault(struct vault *v, struct peer *p, struct message *m)
 
 /* ---- One row ---- */
 
-/* Whether the row says something that the history does not hold yet. */
-static bool is_news(const struct student *s, const struct consent_entry *e)
-{
-    for (size_t i = 0; i < s->answer_count; i++) {
-        const struct consent_entry *old = &s->answers[i];
-
-        if (old->answer == e->answer && strcmp(old->district, e->district) == 0 &&
-            date_compare(old->on, e->on) == 0 &&
-            (date_is_set(e->on) || e->answer == CONSENT_BLANK || date_compare(old->filed, e->filed) == 0))
-            return false;
-    }
-    return true;
-}
-
-static enum err put_answers(struct vault *v, struct store_batch *b, const struct student *s)
-{
-    CLEANUP(buf) struct buf *plain = NULL;
-    struct pack p;
-
-    TRY(buf_new(&plain, 1u << 16));
-    p = PACK(plain);
-    for (size_t i = 0; i < s->answer_count; i++) {
-        struct shape_consent_record r = {.answer = (unsigned char)s->answers[i].answer,
-                                         .on = s->answers[i].on,
-                                         .filed = s->answers[i].filed};
-
-        memcpy(r.district, s->answers[i].district, sizeof r.district);
-        pack_consent_record(&p, &r);
-    }
-    TRY(pack_end(&p));
-    return record_put(v, b, KIND_CONSENT, SEAL_CONSENT, s->sid, NULL, plain);
-}
-
-static enum err add_answer(struct vault *v, struct store_batch *b, struct student *s,
-                           const struct consent_entry *e)
-{
-    static const char *const names[] = {"blank", "in", "out"};
-    struct leaf l;
-
-    if (!is_news(s, e))
-        return OK;
-    if (s->answer_count == CONSENT_MAX) { /* the oldest answers are the first to be forgotten */
-        memmove(s->answers, s->answers + 1, (CONSENT_MAX - 1) * sizeof s->answers[0]);
-        s->answer_count--;
-    }
-    s->answers[s->answer_count++] = *e;
-    TRY(put_answers(v, b, s));
-    leaf_begin(&l, "consent");
-    leaf_text(&l, "district", e->district);
-    leaf_commit(&l, v, "child", s->sid, sizeof s->sid);
-    leaf_text(&l, "answer", names[e->answer]);
-    return leaf_add(&l, v, b, NULL);
-}
-
 static enum err put_student(struct vault *v, struct store_batch *b, const struct student *s,
                             const struct shape_roster_row *row)
 {
@@ -292,7 +248,7 @@ static enum err apply_row(struct vault *v, struct roster_job *r, const struct sh
     if (!e)
         e = student_expect(s, b);
     if (!e)
-        e = add_answer(v, b, s, &entry);
+        e = student_add_answer(s, v, b, &entry);
     if (!e && student_consent(s, v, today) == CONSENT_STATE_IN) {
         e = put_student(v, b, s, row);
     } else if (!e && student_consent(s, v, today) == CONSENT_STATE_OUT && record_is_there(&s->details)) {
@@ -319,12 +275,8 @@ static enum err refuse_row(struct roster_job *r, const struct shape_roster_row *
 
 static enum outcome judge_row(const struct roster_job *r, const struct shape_roster_row *row)
 {
-    enum outcome o;
-
-    if (row->fault[0]) {
-        o = outcome_from_code(row->fault);
-        return o < OUTCOME_COUNT ? o : OUTCOME_ROW_ENCODING;
-    }
+    if (row->fault[0])
+        return worker_fault(row->fault, OUTCOME_ROW_ENCODING);
     if (strcmp(row->district, r->actor.district) != 0)
         return OUTCOME_DISTRICT_MISMATCH;
     if (!is_state_id(row->state_id))
@@ -354,14 +306,14 @@ static enum err list_ids(const struct roster_job *r, const struct bulk *table, s
     CLEANUP(heap) struct line_of_id *ids = NULL;
     struct take t = TAKE_BYTES(table->bytes, table->len);
     struct shape_roster_row row;
-    size_t n = 0, max = 0;
+    size_t n = 0, max = 0, lines = 0;
 
     while (take_more(&t)) {
         take_roster_row(&t, &row);
+        if (++lines > ROWS_MAX)
+            return ERR_MALFORMED;
         if (t.err || judge_row(r, &row) != OUTCOME_ACCEPTED)
             continue;
-        if (n == ROWS_MAX)
-            return ERR_MALFORMED;
         if (n == max) {
             struct line_of_id *more = realloc(ids, (max = max ? 2 * max : 1024) * sizeof *more);
 
@@ -484,10 +436,9 @@ void roster_parsed(struct vault *v, struct peer *p, struct message *m)
         r->table_fd = message_take_fd(m, 0);
         e = decide(v, r);
         if (e == ERR_MALFORMED || e == ERR_LIMIT) {
-            log_warning("intake worker %u sent a roster that does not parse", p->index);
             refuse_known(v, r->to, &r->actor, PROBLEM_ROSTER_UNUSABLE, "the file could not be read", NULL);
             roster_free(v, r);
-            peer_drop(v, p);
+            peer_distrust(v, p, "a roster that does not parse");
         } else if (e) {
             give_up(v, r, e);
         }

@@ -3,6 +3,7 @@
 #include "photod/base/log.h"
 #include "photod/vault/commit.h"
 #include "photod/vault/staging_state.h"
+#include "photod/vault/worker.h"
 
 struct rows_job {
     struct job job;
@@ -46,7 +47,7 @@ static enum err submit_rows(struct vault *v, struct staging *s, struct rows_job 
 {
     TRY(store_batch_new(&r->job.batch));
     for (uint32_t i = 0; i < r->count; i++)
-        TRY(rows_put(v, r->job.batch, s->id, s->dek, &s->entries[r->entries[i]].verdict, 1));
+        TRY(rows_put(v, r->job.batch, s->id, s->row_dek, &s->entries[r->entries[i]].verdict, 1));
     r->job.lane = LANE_BULK;
     r->job.done = rows_done;
     return committer_submit(v->committer, &r->job);
@@ -98,7 +99,5 @@ void entry_verdict(struct vault *v, struct staging *s, uint32_t index, enum outc
 
 void entry_verdict_code(struct vault *v, struct staging *s, uint32_t index, const char *code)
 {
-    enum outcome o = outcome_from_code(code);
-
-    entry_verdict(v, s, index, o < OUTCOME_COUNT ? o : OUTCOME_UNREADABLE);
+    entry_verdict(v, s, index, worker_fault(code, OUTCOME_UNREADABLE));
 }

@@ -6,18 +6,23 @@
 #include "photod/vault/admin.h"
 #include "photod/vault/auth.h"
 #include "photod/vault/batch.h"
+#include "photod/vault/clockwatch.h"
+#include "photod/vault/fsck.h"
 #include "photod/vault/lookup.h"
+#include "photod/vault/purge.h"
+#include "photod/vault/report.h"
 #include "photod/vault/roster.h"
+#include "photod/vault/rotate.h"
 #include "photod/vault/serve.h"
 #include "photod/vault/spool.h"
 #include "photod/vault/staging.h"
+#include "photod/vault/withdraw.h"
 #include "photod/vault/worker.h"
 
-#define PEERS_MAX    128
-#define LAW_BURST    64 /* law-door messages taken in a round before anybody else's */
-#define TICK_MS      100
-#define HEARTBEAT_MS 86400000
-#define WAKE_MS      10000 /* how often a batch that met a full disk is tried again */
+#define PEERS_MAX 128
+#define LAW_BURST 64 /* law-door messages taken in a round before anybody else's */
+#define TICK_MS   100
+#define WAKE_MS   10000 /* how often a batch that met a full disk is tried again */
 
 /* ---- What the parent says ---- */
 
@@ -105,7 +110,7 @@ static void serve_parent(struct vault *v)
 
     if (!e)
         e = hear_parent(v, &m, &no_root_key, &go);
-    if (e && e != ERR_BUSY)
+    if (e && e != ERR_BUSY && e != ERR_NOMEM)
         v->stopping = true;
     staging_wake(v); /* a LINK may have been a worker */
 }
@@ -133,8 +138,8 @@ static void note_door_refused(struct vault *v, struct peer *p, struct message *m
     const struct shape_door_refused *d = &m->is.door_refused;
     struct actor a;
 
-    (void)p;
-    if (!problem_text((enum problem)d->problem))
+    /* Each door speaks of its own kind of credential only. */
+    if (!problem_text((enum problem)d->problem) || (p->channel.peer == PROCESS_OFFICE) != (d->key[0] != '\0'))
         return;
     if (auth_known(v, d->fingerprint, d->key, &a))
         strangers_note(v, (enum problem)d->problem, 1);
@@ -165,6 +170,15 @@ static answer_message *const answers[MSG_COUNT] = {
     [MSG_CREDENTIAL_ADD] = answer_credential_add,
     [MSG_KEY_ADD] = answer_key_add,
     [MSG_AUDIT_KEY] = answer_audit_key,
+    [MSG_KEYS_ROTATE] = answer_keys_rotate,
+    [MSG_KEYS_REKEY] = answer_keys_rekey,
+    [MSG_KEYS_STATUS] = answer_keys_status,
+    [MSG_PURGE] = answer_purge,
+    [MSG_FSCK] = answer_fsck,
+    [MSG_CLOCK_ACCEPT] = answer_clock_accept,
+    [MSG_ERASURE] = answer_erasure,
+    [MSG_FORECAST] = answer_forecast,
+    [MSG_WITHDRAW] = answer_withdraw,
     [MSG_ZIP_LISTED] = staging_zip_listed,
     [MSG_ZIP_REFUSED] = staging_zip_refused,
     [MSG_CHUNK_WANT] = staging_chunk_want,
@@ -175,19 +189,6 @@ static answer_message *const answers[MSG_COUNT] = {
     [MSG_ROSTER_PARSED] = roster_parsed,
     [MSG_ROSTER_FAULT] = roster_fault,
 };
-
-/* A refusal by a malformed message is a leaf too: the process behind it may be in somebody else's hands. */
-static void drop_malformed(struct vault *v, struct peer *p)
-{
-    struct leaf l;
-
-    log_warning("%s %u sent what no honest process sends and is cut off", process_name(p->channel.peer),
-                p->index);
-    leaf_begin(&l, "peer-dropped");
-    leaf_text(&l, "process", process_name(p->channel.peer));
-    leaf_alone(v, &l);
-    peer_drop(v, p);
-}
 
 /* Takes at most `most` messages of a peer. */
 static void serve_peer(struct vault *v, struct peer *p, unsigned most)
@@ -204,7 +205,7 @@ static void serve_peer(struct vault *v, struct peer *p, unsigned most)
             return;
         }
         if (e || !answers[m.type]) {
-            drop_malformed(v, p);
+            peer_distrust(v, p, "what no honest process sends");
             return;
         }
         answers[m.type](v, p, &m);
@@ -230,8 +231,11 @@ static void serve_ready(struct vault *v, const struct round *r, bool law)
     for (unsigned i = 3; i < r->count; i++) {
         struct peer *p = r->fds[i].revents ? peer_find(v, (struct asker){r->ids[i], 0}) : NULL;
 
-        if (p && (p->channel.peer == PROCESS_LAW) == law)
-            serve_peer(v, p, law ? LAW_BURST : 1);
+        if (!p || (p->channel.peer == PROCESS_LAW) != law)
+            continue;
+        if (r->fds[i].revents & POLLOUT)
+            peer_flush(v, p);
+        serve_peer(v, p, law ? LAW_BURST : 1);
     }
 }
 
@@ -243,16 +247,11 @@ static void tick(struct vault *v)
     lookups_tick(v, steady);
     workers_tick(v, steady);
     strangers_flush(v, wall);
+    clock_tick(v, wall, steady);
+    purge_tick(v, wall);
     if (steady >= next_wake) {
         next_wake = steady + WAKE_MS;
         staging_wake(v);
-    }
-    if (wall >= v->heartbeat_ms) {
-        struct leaf l;
-
-        v->heartbeat_ms = wall + HEARTBEAT_MS;
-        leaf_begin(&l, "heartbeat");
-        leaf_alone(v, &l);
     }
 }
 
@@ -264,8 +263,11 @@ void vault_serve(struct vault *v)
         watch(&r, v->parent.fd, 0);
         watch(&r, committer_fd(v->committer), 0);
         watch(&r, v->admin_listen, 0);
-        for (struct peer *p = v->peers; p && r.count < PEERS_MAX + 3; p = p->next)
+        for (struct peer *p = v->peers; p && r.count < PEERS_MAX + 3; p = p->next) {
             watch(&r, p->channel.fd, p->id);
+            if (p->outbox)
+                r.fds[r.count - 1].events |= POLLOUT;
+        }
         if (poll(r.fds, r.count, TICK_MS) < 0 && errno != EINTR) {
             log_errno("poll");
             return;

@@ -3,6 +3,7 @@
 #include "photod/base/log.h"
 #include "photod/vault/audit.h"
 #include "photod/vault/roster.h"
+#include "photod/vault/student.h"
 #include "photod/vault/staging_state.h"
 #include "photod/vault/worker.h"
 #include "photod/wire/bulk.h"
@@ -19,6 +20,7 @@ static void staging_clear(struct staging *s)
             (void)close(s->entries[i].fd);
     free(s->entries);
     dek_free(s->dek);
+    dek_free(s->row_dek);
     free(s);
 }
 
@@ -68,6 +70,7 @@ static void begin_next(struct vault *v)
     struct staging *s;
     enum err e = store_walk(v->store, KIND_BATCH, "", 0, find_visit, &f);
 
+    v->batches_waiting = e || f.found;
     if (!e && !f.found)
         return;
     s = e ? NULL : calloc(1, sizeof *s);
@@ -76,11 +79,14 @@ static void begin_next(struct vault *v)
     if (!e) {
         memcpy(s->id, f.id, sizeof s->id);
         s->record = f.record;
-        e = dek_load(v, s->id, 0, &s->dek);
+        e = dek_load(v, s->id, BATCH_CHUNKS, &s->dek);
     }
+    if (!e)
+        e = dek_load(v, s->id, BATCH_ROWS, &s->row_dek);
     if (e) {
         log_error("a batch cannot be judged: %s", err_name(e));
-        free(s);
+        if (s)
+            staging_clear(s);
         return;
     }
     v->staging = s;
@@ -99,6 +105,7 @@ static void finish_done(struct vault *v, struct job *j)
     if (!e) {
         spool_remove(v, f->id);
         staging_free(v);
+        erasures_finish(v); /* the key of its chunks */
     } else {
         log_error("a judged batch could not be closed: %s", err_name(e));
         v->staging->finishing = false;
@@ -132,14 +139,14 @@ static enum err finish(struct vault *v, struct staging *s, struct finish_job *f)
     if (r.fault[0])
         leaf_text(&l, "fault", r.fault);
     TRY(leaf_add(&l, v, f->job.batch, NULL));
+    TRY(dek_erase(f->job.batch, s->id, BATCH_CHUNKS)); /* what was not stored is dead with it */
     f->job.lane = LANE_BULK;
     f->job.done = finish_done;
     memcpy(f->id, s->id, sizeof f->id);
     return committer_submit(v->committer, &f->job);
 }
 
-/* Lets the ZIP worker go. */
-static void close_zip(struct vault *v, struct staging *s)
+void staging_close_zip(struct vault *v, struct staging *s)
 {
     struct peer *p = s->zip_worker ? peer_find(v, (struct asker){s->zip_worker, 0}) : NULL;
 
@@ -154,7 +161,7 @@ static void finish_staging(struct vault *v, struct staging *s)
     enum err e = f ? finish(v, s, f) : ERR_NOMEM;
 
     s->finishing = true;
-    close_zip(v, s);
+    staging_close_zip(v, s);
     if (!e)
         return;
     log_error("a judged batch could not be closed: %s", err_name(e));
@@ -166,10 +173,9 @@ static void finish_staging(struct vault *v, struct staging *s)
 }
 
 /* The upload as a whole is of no use. */
-void staging_fault(struct vault *v, struct staging *s, const char *code)
+static void staging_fault(struct vault *v, struct staging *s, enum outcome why)
 {
-    (void)snprintf(s->record.fault, sizeof s->record.fault, "%s",
-                   outcome_from_code(code) < OUTCOME_COUNT ? code : outcome_code(OUTCOME_NOT_A_ZIP));
+    (void)snprintf(s->record.fault, sizeof s->record.fault, "%s", outcome_code(why));
     s->listed = true;
     s->count = s->rowed = 0;
     finish_staging(v, s);
@@ -185,8 +191,8 @@ void staging_chunk_want(struct vault *v, struct peer *p, struct message *m)
     struct staging *s = v->staging;
     enum err e;
 
-    if (!s || s->zip_worker != p->id) {
-        peer_drop(v, p);
+    if (!s || s->zip_worker != p->id || (uint64_t)c.number * VAULT_CHUNK >= s->record.bytes) {
+        peer_distrust(v, p, "a wish for bytes that are not its own");
         return;
     }
     e = buf_new(&plain, VAULT_CHUNK);
@@ -196,7 +202,7 @@ void staging_chunk_want(struct vault *v, struct peer *p, struct message *m)
         e = bulk_new(&fd, buf_bytes(plain), buf_len(plain));
     if (e) {
         log_error("chunk %u of an upload cannot be read: %s", c.number, err_name(e));
-        peer_drop(v, p);
+        peer_cut(v, p);
         return;
     }
     peer_send(v, p, MSG_CHUNK, 0, &c, &fd, 1);
@@ -222,6 +228,30 @@ void entry_lost(struct vault *v, struct staging *s, uint32_t index, enum outcome
         entry_verdict(v, s, index, outcome);
 }
 
+/* Once listed, files may be judged or on their way to the disk: only those not read yet are lost. */
+static void rest_lost(struct vault *v, struct staging *s)
+{
+    for (uint32_t i = 0; i < s->count; i++)
+        if (s->entries[i].phase == TO_READ) {
+            s->entries[i].phase = VERDICT;
+            s->entries[i].verdict.outcome = OUTCOME_ENTRY_DAMAGED;
+        }
+    rows_commit(v, s);
+}
+
+void staging_zip_lost(struct vault *v, struct staging *s, const char *code)
+{
+    s->zip_worker = 0;
+    if (s->reading && s->entries[s->in_hand].phase == READING) {
+        s->reading = false;
+        entry_lost(v, s, s->in_hand, OUTCOME_ENTRY_DAMAGED);
+    }
+    if (!s->listed && (code || s->opens >= OPEN_TRIES))
+        staging_fault(v, s, worker_fault(code ? code : "", OUTCOME_NOT_A_ZIP));
+    else if (s->listed && s->opens >= OPEN_TRIES)
+        rest_lost(v, s);
+}
+
 void staging_worker_gone(struct vault *v, const struct peer *p)
 {
     struct staging *s = v->staging;
@@ -233,15 +263,8 @@ void staging_worker_gone(struct vault *v, const struct peer *p)
         im->worker = 0;
         entry_lost(v, s, im->entry, OUTCOME_TOO_SLOW);
     }
-    if (s->zip_worker != p->id)
-        return;
-    s->zip_worker = 0;
-    if (s->reading && s->entries[s->in_hand].phase == READING) {
-        s->reading = false;
-        entry_lost(v, s, s->in_hand, OUTCOME_ENTRY_DAMAGED);
-    }
-    if (!s->listed && s->opens >= OPEN_TRIES)
-        staging_fault(v, s, outcome_code(OUTCOME_NOT_A_ZIP));
+    if (s->zip_worker == p->id)
+        staging_zip_lost(v, s, NULL);
 }
 
 /* ---- The pump: whatever can go on, does ---- */
@@ -263,8 +286,6 @@ static void read_next(struct vault *v, struct staging *s)
     struct shape_zip_index ask;
     struct peer *p = peer_find(v, (struct asker){s->zip_worker, 0});
 
-    while (s->next < s->count && s->entries[s->next].phase != TO_READ)
-        s->next++;
     if (!p || p->busy_since_ms || s->next == s->count)
         return;
     ask = (struct shape_zip_index){.index = s->next};
@@ -281,7 +302,7 @@ void staging_pump(struct vault *v)
     if (v->stopping)
         return;
     rosters_wake(v);
-    if (!v->staging)
+    if (!v->staging && v->batches_waiting)
         begin_next(v);
     s = v->staging;
     if (!s || s->broken || s->finishing)
@@ -290,6 +311,8 @@ void staging_pump(struct vault *v)
         finish_staging(v, s);
         return;
     }
+    while (s->next < s->count && s->entries[s->next].phase != TO_READ)
+        s->next++;
     if (!s->zip_worker && (!s->listed || s->next < s->count))
         open_zip(v, s);
     if (!s->listed)

@@ -40,7 +40,8 @@ struct imaging {
 struct staging {
     unsigned char id[SUBJECT_BYTES];
     struct shape_batch_record record;
-    struct dek *dek;
+    struct dek *dek;     /* of the chunks */
+    struct dek *row_dek; /* of the report */
 
     uint64_t zip_worker; /* peer id; 0: none */
     unsigned opens;
@@ -58,8 +59,10 @@ struct staging {
 
 /* Whatever can go on, does.  The batch may be finished and gone afterwards. */
 void staging_pump(struct vault *v);
-/* The upload as a whole is of no use: an outcome code says why. */
-void staging_fault(struct vault *v, struct staging *s, const char *code);
+/* The ZIP worker died (code NULL) or refused the archive with this code. */
+void staging_zip_lost(struct vault *v, struct staging *s, const char *code);
+/* Lets the ZIP worker go. */
+void staging_close_zip(struct vault *v, struct staging *s);
 /* The file is to be read (again). */
 void entry_to_read(struct staging *s, uint32_t index);
 /* A worker died over this file: it is tried once more, then gets this outcome. */

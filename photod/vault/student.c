@@ -1,5 +1,7 @@
 #include <string.h>
 #include "lawapi/expiry.h"
+#include "lawapi/rendition.h"
+#include "photod/base/clock.h"
 #include "photod/base/log.h"
 #include "photod/vault/audit.h"
 #include "photod/vault/student.h"
@@ -22,17 +24,25 @@ static enum err take_answers(struct student *s)
 
 enum err student_load(struct student *out, struct vault *v, const char *state_id)
 {
+    unsigned char sid[SID_BYTES];
+
+    keys_sid(sid, v->keys, state_id);
+    return student_load_sid(out, v, sid);
+}
+
+enum err student_load_sid(struct student *out, struct vault *v, const unsigned char sid[static SID_BYTES])
+{
     CLEANUP(dek) struct dek *d = NULL;
     enum err e;
 
     *out = (struct student){.answer_count = 0};
-    keys_sid(out->sid, v->keys, state_id);
+    memcpy(out->sid, sid, sizeof out->sid);
     TRY(record_get(v, KIND_CONSENT, SEAL_CONSENT, out->sid, NULL, &out->consent));
     TRY(take_answers(out));
     TRY(record_get(v, KIND_GENERATION, SEAL_GENERATION, out->sid, NULL, &out->generations));
     e = dek_load(v, out->sid, 0, &d);
-    if (e == ERR_NOTFOUND)
-        return OK;
+    if (e == ERR_NOTFOUND) /* then there must be no record either: read as one, it says so */
+        return record_get(v, KIND_STUDENT, SEAL_STUDENT, out->sid, NULL, &out->details);
     TRY(e);
     return record_get(v, KIND_STUDENT, SEAL_STUDENT, out->sid, d, &out->details);
 }
@@ -131,32 +141,119 @@ enum err student_expect(const struct student *s, struct store_batch *b)
     return record_expect(b, KIND_STUDENT, s->sid, &s->details);
 }
 
+/* ---- Answers ---- */
+
+/* Whether the row says something that the history does not hold yet. */
+static bool is_news(const struct student *s, const struct consent_entry *e)
+{
+    for (size_t i = 0; i < s->answer_count; i++) {
+        const struct consent_entry *old = &s->answers[i];
+
+        if (old->answer == e->answer && strcmp(old->district, e->district) == 0 &&
+            date_compare(old->on, e->on) == 0 &&
+            (date_is_set(e->on) || e->answer == CONSENT_BLANK || date_compare(old->filed, e->filed) == 0))
+            return false;
+    }
+    return true;
+}
+
+static enum err put_answers(struct vault *v, struct store_batch *b, const struct student *s)
+{
+    CLEANUP(buf) struct buf *plain = NULL;
+    struct pack p;
+
+    TRY(buf_new(&plain, 1u << 16));
+    p = PACK(plain);
+    for (size_t i = 0; i < s->answer_count; i++) {
+        struct shape_consent_record r = {.answer = (unsigned char)s->answers[i].answer,
+                                         .on = s->answers[i].on,
+                                         .filed = s->answers[i].filed};
+
+        memcpy(r.district, s->answers[i].district, sizeof r.district);
+        pack_consent_record(&p, &r);
+    }
+    TRY(pack_end(&p));
+    return record_put(v, b, KIND_CONSENT, SEAL_CONSENT, s->sid, NULL, plain);
+}
+
+/* The oldest answer goes, but never the one that stands. */
+static void forget_oldest(struct student *s)
+{
+    size_t which = consent_standing(s->answers, s->answer_count) == &s->answers[0] ? 1 : 0;
+
+    memmove(&s->answers[which], &s->answers[which + 1], (CONSENT_MAX - 1 - which) * sizeof s->answers[0]);
+    s->answer_count--;
+}
+
+enum err student_add_answer(struct student *s, struct vault *v, struct store_batch *b,
+                            const struct consent_entry *e)
+{
+    static const char *const names[] = {"blank", "in", "out"};
+    struct leaf l;
+
+    if (!is_news(s, e))
+        return OK;
+    if (s->answer_count == CONSENT_MAX)
+        forget_oldest(s);
+    s->answers[s->answer_count++] = *e;
+    TRY(put_answers(v, b, s));
+    leaf_begin(&l, "consent");
+    leaf_text(&l, "district", e->district);
+    leaf_commit(&l, v, "child", s->sid, sizeof s->sid);
+    leaf_text(&l, "answer", names[e->answer]);
+    return leaf_add(&l, v, b, NULL);
+}
+
+bool student_is_of(const struct student *s, const char *district)
+{
+    for (size_t i = s->answer_count; i--;)
+        if (strcmp(s->answers[i].district, district) == 0)
+            return true;
+    return false;
+}
+
 /* ---- Erasing ---- */
 
-static enum err delete_visit(void *context, const unsigned char *key, size_t key_len,
-                             const unsigned char *value, size_t value_len)
+static enum err erase_visit(void *context, const unsigned char *key, size_t key_len,
+                            const unsigned char *value, size_t value_len)
 {
+    uint64_t generation = 0;
+
     (void)value, (void)value_len;
-    return store_batch_delete(context, KIND_KEY, key, key_len);
+    if (key_len != KEY_BYTES)
+        return ERR_CORRUPT;
+    for (size_t i = SUBJECT_BYTES; i < KEY_BYTES; i++)
+        generation = generation << 8 | key[i];
+    return dek_erase(context, key, generation);
 }
 
-static enum err delete_generations(const struct student *s, struct store_batch *b)
+static enum err delete_renditions(const struct student *s, struct store_batch *b, uint64_t generation)
 {
-    struct take t = record_take(&s->generations);
     unsigned char key[RENDITION_KEY_BYTES];
-    struct shape_generation_record g;
 
-    while (take_more(&t)) {
-        take_generation_record(&t, &g);
-        for (unsigned r = 0; r < 3; r++) {
-            key_of_rendition(key, s->sid, g.generation, r);
-            TRY(store_batch_delete(b, KIND_RENDITION, key, sizeof key));
-        }
+    for (unsigned r = 0; r < RENDITION_COUNT; r++) {
+        key_of_rendition(key, s->sid, generation, r);
+        TRY(store_batch_delete(b, KIND_RENDITION, key, sizeof key));
     }
-    return take_end(&t) ? ERR_CORRUPT : OK;
+    return OK;
 }
 
-enum err student_erase(const struct student *s, struct vault *v, struct store_batch *b, const char *reason)
+static enum err put_erased(const struct student *s, struct vault *v, struct store_batch *b)
+{
+    CLEANUP(buf) struct buf *plain = NULL;
+    struct shape_erasure_record r = {.at_ms = (uint64_t)clock_wall_ms()};
+    unsigned char id[SID_BYTES];
+    struct pack p;
+
+    TRY(buf_new(&plain, 64));
+    p = PACK(plain);
+    pack_erasure_record(&p, &r);
+    TRY(pack_end(&p));
+    keys_index(id, v->keys, INDEX_ERASED, s->sid, sizeof s->sid);
+    return record_put(v, b, KIND_META, SEAL_META, id, NULL, plain);
+}
+
+static enum err intent(const struct student *s, struct vault *v, struct store_batch *b, const char *reason)
 {
     struct leaf l;
 
@@ -164,17 +261,64 @@ enum err student_erase(const struct student *s, struct vault *v, struct store_ba
     leaf_commit(&l, v, "child", s->sid, sizeof s->sid);
     leaf_text(&l, "reason", reason);
     TRY(leaf_add(&l, v, b, NULL));
-    TRY(store_batch_put(b, KIND_ERASURE, s->sid, sizeof s->sid, "", 0));
+    return put_erased(s, v, b);
+}
+
+enum err student_erase(const struct student *s, struct vault *v, struct store_batch *b, const char *reason)
+{
+    struct take t = record_take(&s->generations);
+    struct shape_generation_record g;
+
+    TRY(intent(s, v, b, reason));
     TRY(store_batch_delete(b, KIND_STUDENT, s->sid, sizeof s->sid));
     TRY(store_batch_delete(b, KIND_GENERATION, s->sid, sizeof s->sid));
-    TRY(delete_generations(s, b));
-    return store_walk(v->store, KIND_KEY, s->sid, sizeof s->sid, delete_visit, b);
+    while (take_more(&t)) {
+        take_generation_record(&t, &g);
+        TRY(delete_renditions(s, b, g.generation));
+    }
+    TRY(take_end(&t));
+    return store_walk(v->store, KIND_KEY, s->sid, sizeof s->sid, erase_visit, b);
 }
+
+enum err student_erase_expired(const struct student *s, struct vault *v, struct store_batch *b,
+                               struct date today, uint32_t *gone)
+{
+    CLEANUP(buf) struct buf *left = NULL;
+    struct take t = record_take(&s->generations);
+    struct shape_generation_record g;
+    struct pack p;
+
+    *gone = 0;
+    TRY(buf_new(&left, 1u << 20));
+    p = PACK(left);
+    while (take_more(&t)) {
+        take_generation_record(&t, &g);
+        if (t.err)
+            break;
+        if (photo_is_servable(g.taken_on, today)) {
+            pack_generation_record(&p, &g);
+            continue;
+        }
+        TRY(dek_erase(b, s->sid, g.generation));
+        TRY(delete_renditions(s, b, g.generation));
+        ++*gone;
+    }
+    TRY(take_end(&t));
+    TRY(pack_end(&p));
+    if (!*gone)
+        return OK;
+    TRY(intent(s, v, b, "two-years-old"));
+    if (buf_len(left))
+        return record_put(v, b, KIND_GENERATION, SEAL_GENERATION, s->sid, NULL, left);
+    return store_batch_delete(b, KIND_GENERATION, s->sid, sizeof s->sid);
+}
+
+/* ---- The end of erasures ---- */
 
 #define ERASURES_AT_ONCE 512
 
 struct open_erasures {
-    unsigned char sids[ERASURES_AT_ONCE][SID_BYTES];
+    unsigned char keys[ERASURES_AT_ONCE][KEY_BYTES];
     size_t count;
 };
 
@@ -184,8 +328,10 @@ static enum err collect_visit(void *context, const unsigned char *key, size_t ke
     struct open_erasures *o = context;
 
     (void)value, (void)value_len;
-    if (o->count < ERASURES_AT_ONCE && key_len == SID_BYTES)
-        memcpy(o->sids[o->count++], key, SID_BYTES);
+    if (key_len != KEY_BYTES)
+        return ERR_CORRUPT;
+    if (o->count < ERASURES_AT_ONCE)
+        memcpy(o->keys[o->count++], key, KEY_BYTES);
     return OK;
 }
 
@@ -196,54 +342,97 @@ struct finish_job {
 
 static void finish_done(struct vault *v, struct job *j)
 {
-    bool more = ((struct finish_job *)j)->more;
+    bool more = ((struct finish_job *)j)->more, beaten = j->outcome.result == STORE_CONFLICT;
     enum err e = job_result(j);
 
     job_clear(j);
     free(j);
-    if (e)
-        log_error("open erasures could not be finished: %s; they are tried again at the next start",
+    if (beaten) /* another one ended some of them first: whatever is left */
+        erasures_finish(v);
+    else if (e)
+        log_error("open erasures could not be finished: %s; they are tried again at the next start or purge",
                   err_name(e));
     else if (more)
         erasures_finish(v);
 }
 
+/* Several may be at it: only erasures that are still open are ended, and each once. */
+static enum err expect_open(struct store_batch *b, const struct open_erasures *open)
+{
+    for (size_t i = 0; i < open->count; i++)
+        TRY(store_batch_expect(b, KIND_ERASURE, open->keys[i], KEY_BYTES, "", 0));
+    return OK;
+}
+
 static enum err finish_batch(struct vault *v, struct store_batch *b, const struct open_erasures *open)
 {
     for (size_t i = 0; i < open->count; i++) {
+        uint64_t generation = 0;
         struct leaf l;
 
+        for (size_t n = SID_BYTES; n < KEY_BYTES; n++)
+            generation = generation << 8 | open->keys[i][n];
         leaf_begin(&l, "erase-done");
-        leaf_commit(&l, v, "child", open->sids[i], SID_BYTES);
+        leaf_commit(&l, v, "child", open->keys[i], SID_BYTES);
+        leaf_number(&l, "generation", generation);
         TRY(leaf_add(&l, v, b, NULL));
-        TRY(store_walk(v->store, KIND_KEY, open->sids[i], SID_BYTES, delete_visit, b));
-        TRY(store_batch_delete(b, KIND_ERASURE, open->sids[i], SID_BYTES));
+        TRY(store_batch_delete(b, KIND_ERASURE, open->keys[i], KEY_BYTES));
     }
     return OK;
 }
 
-void erasures_finish(struct vault *v)
+/* Keys that a crash left are deleted in a batch of their own, before the one that says so. */
+static enum err delete_left_keys(struct vault *v, const struct open_erasures *open, struct store_batch *b,
+                                 bool *any)
+{
+    CLEANUP(buf) struct buf *wrapped = NULL;
+
+    *any = false;
+    TRY(buf_new(&wrapped, 1024));
+    for (size_t i = 0; i < open->count; i++) {
+        enum err e = store_get(v->store, KIND_KEY, open->keys[i], KEY_BYTES, wrapped);
+
+        buf_truncate(wrapped, 0);
+        if (e == ERR_NOTFOUND)
+            continue;
+        TRY(e);
+        TRY(store_batch_delete(b, KIND_KEY, open->keys[i], KEY_BYTES));
+        *any = true;
+    }
+    return OK;
+}
+
+static enum err finish(struct vault *v, struct finish_job *f)
 {
     CLEANUP(heap) struct open_erasures *open = calloc(1, sizeof *open);
+    bool keys_left;
+
+    if (!open)
+        return ERR_NOMEM;
+    TRY(store_walk(v->store, KIND_ERASURE, "", 0, collect_visit, open));
+    if (!open->count)
+        return ERR_NOTFOUND;
+    TRY(store_batch_new(&f->job.batch));
+    TRY(expect_open(f->job.batch, open));
+    TRY(delete_left_keys(v, open, f->job.batch, &keys_left));
+    if (!keys_left)
+        TRY(finish_batch(v, f->job.batch, open));
+    f->more = keys_left || open->count == ERASURES_AT_ONCE;
+    f->job.lane = LANE_BULK;
+    f->job.done = finish_done;
+    return committer_submit(v->committer, &f->job);
+}
+
+void erasures_finish(struct vault *v)
+{
     struct finish_job *f = calloc(1, sizeof *f);
-    enum err e = open && f ? OK : ERR_NOMEM;
+    enum err e = f ? finish(v, f) : ERR_NOMEM;
 
     if (!e)
-        e = store_walk(v->store, KIND_ERASURE, "", 0, collect_visit, open);
-    if (!e && open->count) {
-        f->job.lane = LANE_BULK;
-        f->job.done = finish_done;
-        f->more = open->count == ERASURES_AT_ONCE;
-        e = store_batch_new(&f->job.batch);
-        if (!e)
-            e = finish_batch(v, f->job.batch, open);
-        if (!e)
-            e = committer_submit(v->committer, &f->job);
-        if (!e)
-            return;
-        log_error("open erasures could not be finished: %s; they are tried again at the next start",
+        return;
+    if (e != ERR_NOTFOUND)
+        log_error("open erasures could not be finished: %s; they are tried again at the next start or purge",
                   err_name(e));
-    }
     if (f)
         job_clear(&f->job);
     free(f);

@@ -18,6 +18,8 @@ struct student {
 };
 
 MUST_CHECK enum err student_load(struct student *out, struct vault *v, const char *state_id);
+MUST_CHECK enum err student_load_sid(struct student *out, struct vault *v,
+                                     const unsigned char sid[static SID_BYTES]);
 void student_clear(struct student *s);
 static inline void student_cleanup(struct student *s)
 {
@@ -42,13 +44,23 @@ enum none_reason student_reason(const struct student *s, enum consent_state stat
 /* Makes a batch hold only while what the decision rests on is as it was read. */
 MUST_CHECK enum err student_expect(const struct student *s, struct store_batch *b);
 
+/* Whether this district ever answered for the child. */
+bool student_is_of(const struct student *s, const char *district);
+
+/* Adds an answer to the history and to the batch, with its leaf, unless the history holds it already. */
+MUST_CHECK enum err student_add_answer(struct student *s, struct vault *v, struct store_batch *b,
+                                       const struct consent_entry *e);
+
 /*
- * Adds to a batch the erasing of everything but the answers: intent leaf,
- * open erasure, record, renditions and DEKs.  erasure_finish() ends it.
+ * Adds to a batch the erasing of everything but the answers, or of the
+ * photos that are too old: intent leaf, open erasures, record, renditions
+ * and DEKs.  Once it is committed, erasures_finish() ends it.
  */
 MUST_CHECK enum err student_erase(const struct student *s, struct vault *v, struct store_batch *b,
                                   const char *reason);
-/* Ends the open erasures: DEKs gone for certain, done leaf.  Also at start, for those a crash left open. */
+MUST_CHECK enum err student_erase_expired(const struct student *s, struct vault *v, struct store_batch *b,
+                                          struct date today, uint32_t *gone);
+/* Ends the open erasures: DEKs gone for certain, done leaves.  Also at start, for those a crash left open. */
 void erasures_finish(struct vault *v);
 
 #endif

@@ -6,12 +6,28 @@
 #include "photod/vault/upload.h"
 #include "photod/wire/bulk.h"
 
+/* Each holds a key of the arena (keys/envelope.h: 256 for all): uploads without end must starve no lookup. */
+#define UPLOADS_MAX  64
+
+#define UPLOADS_EACH 4 /* of one credential at a time */
+
+static bool may_open(const struct vault *v, const struct actor *a)
+{
+    unsigned all = 0, own = 0;
+
+    for (const struct upload *u = v->uploads; u; u = u->next) {
+        all++;
+        own += memcmp(u->actor.credential, a->credential, sizeof a->credential) == 0;
+    }
+    return all < UPLOADS_MAX && own < UPLOADS_EACH;
+}
+
 enum err upload_open(struct vault *v, struct peer *p, const struct actor *a,
                      const unsigned char spool_id[static SPOOL_ID_BYTES], struct dek *dek, bool is_roster,
                      const char *media, struct upload **out)
 {
-    struct upload *u = calloc(1, sizeof *u);
-    enum err e = u ? spool_make(v, spool_id) : ERR_NOMEM;
+    struct upload *u = may_open(v, a) ? calloc(1, sizeof *u) : NULL;
+    enum err e = u ? spool_make(v, spool_id) : ERR_BUSY;
 
     if (e) {
         dek_free(dek);
@@ -100,8 +116,8 @@ static void chunk_done(struct vault *v, struct job *j)
         u->bytes += c->bytes.len;
         answer(v, c->to, MSG_UPLOAD_KEPT, &name, NULL, 0);
     } else {
-        answer_refused(v, c->to, e ? problem_of(e) : PROBLEM_UPLOAD_INCOMPLETE, NULL, 0);
         upload_drop(v, u);
+        answer_refused(v, c->to, e ? problem_of(e) : PROBLEM_UPLOAD_INCOMPLETE, NULL, 0);
     }
     bulk_unmap(&c->bytes);
     free(c);
@@ -114,21 +130,21 @@ void answer_upload_chunk(struct vault *v, struct peer *p, struct message *m)
     struct chunk_job *c;
     enum err e;
 
-    if (!u || u->writing || ask->number != u->chunks) {
+    /* Every chunk but the last is full, so that a worker finds its bytes by their number. */
+    if (!u || u->writing || ask->number != u->chunks || u->bytes != (uint64_t)u->chunks * VAULT_CHUNK) {
         answer_refused(v, asker_of(p, m), PROBLEM_UPLOAD_INCOMPLETE, "the upload is not open", 0);
         return;
     }
     if (!spool_has_room(v)) {
-        answer_refused(v, asker_of(p, m), PROBLEM_STORAGE_FULL, NULL, 0);
         upload_drop(v, u);
+        answer_refused(v, asker_of(p, m), PROBLEM_STORAGE_FULL, NULL, 0);
         return;
     }
     c = calloc(1, sizeof *c);
     e = c ? bulk_map(&c->bytes, m->fds[0], VAULT_CHUNK) : ERR_NOMEM;
     if (e == ERR_MALFORMED || e == ERR_LIMIT) {
         free(c);
-        log_warning("%s sent a chunk that is not sealed or too large", process_name(p->channel.peer));
-        peer_drop(v, p);
+        peer_distrust(v, p, "a chunk that is not sealed or too large");
         return;
     }
     if (!e) {
@@ -146,8 +162,8 @@ void answer_upload_chunk(struct vault *v, struct peer *p, struct message *m)
     if (c)
         bulk_unmap(&c->bytes);
     free(c);
-    answer_refused(v, asker_of(p, m), problem_of(e), NULL, 0);
     upload_drop(v, u);
+    answer_refused(v, asker_of(p, m), problem_of(e), NULL, 0);
 }
 
 void answer_upload_close(struct vault *v, struct peer *p, struct message *m)
@@ -156,10 +172,11 @@ void answer_upload_close(struct vault *v, struct peer *p, struct message *m)
     struct upload *u = find(v, p, ask->upload);
 
     if (!u || u->writing || ask->bytes != u->bytes || !u->bytes) {
-        answer_refused(v, asker_of(p, m), PROBLEM_UPLOAD_INCOMPLETE,
-                       u ? "the upload is empty or cut short" : NULL, 0);
+        const char *text = u ? "the upload is empty or cut short" : NULL;
+
         if (u)
             upload_drop(v, u);
+        answer_refused(v, asker_of(p, m), PROBLEM_UPLOAD_INCOMPLETE, text, 0);
         return;
     }
     if (u->is_roster)

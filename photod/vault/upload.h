@@ -27,7 +27,7 @@ struct upload {
     bool is_roster;
 };
 
-/* Takes dek over, whatever happens. */
+/* Takes dek over, whatever happens.  Expected: ERR_BUSY, too many are under way. */
 MUST_CHECK enum err upload_open(struct vault *v, struct peer *p, const struct actor *a,
                                 const unsigned char spool_id[static SPOOL_ID_BYTES], struct dek *dek,
                                 bool is_roster, const char *media, struct upload **out);

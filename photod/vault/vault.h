@@ -24,6 +24,7 @@
 struct vault {
     struct config config;
     struct confined confined;
+    struct secret *root; /* for writing the key file anew */
     struct keys *keys;
     struct store *store;
     struct tiles *tiles; /* the committing thread's once it runs */
@@ -42,9 +43,16 @@ struct vault {
     struct upload *uploads; /* uploads under way: upload.c */
     uint64_t next_upload_id;
     struct staging *staging;    /* the batch being judged: staging.c */
+    bool batches_waiting;       /* some may be uploaded and not judged */
     struct roster_job *rosters; /* rosters being parsed: roster.c */
-    bool unhealthy;             /* a commit took longer than a second */
-    int64_t heartbeat_ms;       /* when the next one is due */
+    struct rotation *rotation;  /* the ring key being replaced: rotate.c */
+    int64_t purged_day;         /* the civil day of the last purge, as days since 1970; 0: none */
+    bool purging;
+    bool unhealthy;          /* a commit took longer than a second */
+    int64_t heartbeat_ms;    /* steady time at which the next one is due; 0: now */
+    int64_t clock_seen_ms;   /* wall time of the last heartbeat before this start; 0: none */
+    int64_t clock_offset_ms; /* wall minus steady time, as last seen */
+    bool clock_suspect;      /* clockwatch.c: nothing is erased by date */
 
     struct shape_process processes[96]; /* as the parent reports them, for status */
     unsigned process_count;

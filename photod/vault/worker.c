@@ -28,17 +28,21 @@ void worker_answered(struct peer *p, enum channel_state state)
     p->channel.state = state;
 }
 
+/* A worker in somebody else's hands must not pass off as good what nobody judged. */
+enum outcome worker_fault(const char *code, enum outcome otherwise)
+{
+    enum outcome o = outcome_from_code(code);
+
+    return o >= OUTCOME_COUNT || o == OUTCOME_STORED || o == OUTCOME_ACCEPTED ? otherwise : o;
+}
+
 void workers_tick(struct vault *v, int64_t steady_ms)
 {
     for (struct peer *p = v->peers; p; p = p->next) {
-        struct shape_recycle r = {.index = p->index};
-
         if (p->channel.peer != PROCESS_INTAKE || p->dropped || !p->busy_since_ms ||
             steady_ms - p->busy_since_ms < HANG_MS)
             continue;
         log_warning("intake worker %u hangs and is replaced", p->index);
-        if (channel_send(&v->parent, MSG_RECYCLE, 0, &r, NULL, 0, false))
-            log_warning("the parent does not take orders");
-        peer_drop(v, p);
+        peer_cut(v, p);
     }
 }

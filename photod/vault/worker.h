@@ -1,6 +1,7 @@
 #ifndef PHOTOD_VAULT_WORKER_H
 #define PHOTOD_VAULT_WORKER_H
 
+#include "lawapi/outcome.h"
 #include "photod/vault/vault.h"
 
 /*
@@ -16,6 +17,8 @@ bool worker_ask(struct vault *v, struct peer *p, enum channel_state state, enum 
                 const int *fds, unsigned fd_count);
 /* It answered; free again when state is IDLE. */
 void worker_answered(struct peer *p, enum channel_state state);
+/* The outcome that a worker's fault names; `otherwise` when it names none that is a fault. */
+enum outcome worker_fault(const char *code, enum outcome otherwise);
 /* Asks the parent to replace workers that hang. */
 void workers_tick(struct vault *v, int64_t steady_ms);
 

@@ -18,10 +18,13 @@
 #include "photod/web/vault.h"
 #include "photod/wire/channel.h"
 
-#define PARENT_FD   3
-#define GRACE_MS    5000
-#define LAW_POOL    ((size_t)32 << 10)
-#define OFFICE_POOL ((size_t)128 << 10)
+/* The parent does not start a door again that leaves with this before it was ready. */
+#define EXIT_CANNOT_SERVE 4
+
+#define PARENT_FD         3
+#define GRACE_MS          5000
+#define LAW_POOL          ((size_t)32 << 10)
+#define OFFICE_POOL       ((size_t)128 << 10)
 
 static struct web {
     enum process door;
@@ -164,8 +167,10 @@ int main(int argc, char **argv)
     answer_init();
     web.parent = (struct channel){PARENT_FD, web.door, PROCESS_PARENT, STATE_START};
     e = adopt_all();
-    if (e) /* closed: the parent stops before we began */
-        return e == ERR_CLOSED ? 0 : 1;
+    if (e == ERR_CLOSED) /* the parent stops before we began */
+        return 0;
+    if (e)
+        return e == ERR_MALFORMED ? EXIT_CANNOT_SERVE : 1;
     if (confine(&confined, CONFINE_WEB, NULL, 0) || start())
         return 1;
     web.parent.state = STATE_SERVE;

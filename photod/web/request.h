@@ -38,7 +38,7 @@ struct request {
     uint64_t length;                  /* Content-Length */
     const char *allow;                /* for 405 */
     struct accepted accepted;         /* lookups */
-    struct buf *body;                 /* lookups */
+    struct buf *body;                 /* lookups, withdrawals */
     struct upload upload;             /* rosters, batches */
     struct shape_refused refused;     /* why not, once a step returned false */
     json_t *extra;                    /* more members of the problem, or NULL */

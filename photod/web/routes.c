@@ -14,6 +14,7 @@
 #include "photod/web/office.h"
 #include "photod/web/routes.h"
 #include "photod/web/screen.h"
+#include "photod/web/withdraw.h"
 
 #define LAW    PROCESS_LAW
 #define OFFICE PROCESS_OFFICE
@@ -33,6 +34,8 @@ static const struct route routes[] = {
     {"GET", BATCH, OFFICE, CREDENTIAL_KEY, 0, 0, NULL, NULL, batch_get_answer},
     {"POST", BATCH "/commit", OFFICE, CREDENTIAL_KEY, 0, 0, NULL, NULL, batch_commit_answer},
     {"POST", BATCH "/undo", OFFICE, CREDENTIAL_KEY, 0, 0, NULL, NULL, batch_undo_answer},
+    {"POST", "/v1/districts/{district}/withdrawals", OFFICE, CREDENTIAL_KEY, 0, WITHDRAW_MAX_BYTES,
+     withdraw_begin, withdraw_feed, withdraw_answer},
 };
 
 static struct {

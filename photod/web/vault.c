@@ -122,6 +122,11 @@ enum err vault_batch_undo(const struct shape_batch_name *question, struct messag
     return ask(MSG_BATCH_UNDO, question, REPORT_MS, answer, NULL);
 }
 
+enum err vault_withdraw(const struct shape_withdraw *question, struct message *answer)
+{
+    return ask(MSG_WITHDRAW, question, ANSWER_MS, answer, NULL);
+}
+
 enum err vault_health(struct message *answer)
 {
     return ask(MSG_HEALTH, NULL, HEALTH_MS, answer, NULL);

@@ -44,6 +44,7 @@ MUST_CHECK enum err vault_batch_get(const struct shape_batch_name *ask, struct m
                                     uint64_t *link);
 MUST_CHECK enum err vault_batch_commit(const struct shape_batch_name *ask, struct message *answer);
 MUST_CHECK enum err vault_batch_undo(const struct shape_batch_name *ask, struct message *answer);
+MUST_CHECK enum err vault_withdraw(const struct shape_withdraw *ask, struct message *answer);
 
 /* Both doors. */
 MUST_CHECK enum err vault_health(struct message *answer);

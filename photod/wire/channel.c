@@ -27,6 +27,8 @@ static enum err from_errno(const char *what)
     switch (errno) {
     case EAGAIN:
     case ENOBUFS:
+    case ENOMEM:
+    case ETOOMANYREFS: /* too many descriptors in flight */
         return ERR_BUSY;
     case EPIPE:
     case ECONNRESET:
@@ -39,23 +41,19 @@ static enum err from_errno(const char *what)
     }
 }
 
-enum err channel_send(struct channel *c, enum msg type, uint32_t request, const void *shape, const int *fds,
-                      unsigned fd_count, bool wait)
+enum err channel_send_bytes(struct channel *c, const struct buf *message, const int *fds, unsigned fd_count,
+                            bool wait)
 {
-    CLEANUP(buf) struct buf *b = NULL;
     union {
         struct cmsghdr align;
         char space[CMSG_SPACE(sizeof(int) * MESSAGE_FDS)];
     } control = {0};
-    struct iovec part;
+    struct iovec part = {(void *)(uintptr_t)buf_bytes(message), buf_len(message)};
     struct msghdr h = {.msg_iov = &part, .msg_iovlen = 1};
     ssize_t n;
 
     if (c->fd < 0)
         return ERR_CLOSED;
-    TRY(buf_new(&b, MESSAGE_MAX));
-    TRY(message_encode(b, type, request, shape ? shape : &nothing));
-    part = (struct iovec){(void *)(uintptr_t)buf_bytes(b), buf_len(b)};
     if (fd_count) {
         struct cmsghdr *m;
 
@@ -71,6 +69,16 @@ enum err channel_send(struct channel *c, enum msg type, uint32_t request, const 
         n = sendmsg(c->fd, &h, MSG_NOSIGNAL | (wait ? 0 : MSG_DONTWAIT));
     while (n < 0 && errno == EINTR);
     return n < 0 ? from_errno("sendmsg") : OK;
+}
+
+enum err channel_send(struct channel *c, enum msg type, uint32_t request, const void *shape, const int *fds,
+                      unsigned fd_count, bool wait)
+{
+    CLEANUP(buf) struct buf *b = NULL;
+
+    TRY(buf_new(&b, MESSAGE_MAX));
+    TRY(message_encode(b, type, request, shape ? shape : &nothing));
+    return channel_send_bytes(c, b, fds, fd_count, wait);
 }
 
 /* Takes the descriptors over first, so that whatever is wrong, they are closed. */
@@ -129,8 +137,11 @@ enum err channel_recv(struct channel *c, struct message *out, bool wait)
     while (n < 0 && errno == EINTR);
     if (n < 0)
         return from_errno("recvmsg");
-    if (n == 0) /* no message is empty: the far end closed */
+    if (n == 0) { /* no message is empty: the far end closed, or sends descriptors with nothing */
+        (void)!adopt_fds(out, &h);
+        message_clear(out);
         return ERR_CLOSED;
+    }
     e = judge(c, out, &h, (size_t)n);
     explicit_bzero(bytes, (size_t)n);
     if (e)

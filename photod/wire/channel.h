@@ -26,6 +26,9 @@ void channel_close(struct channel *c);
  */
 MUST_CHECK enum err channel_send(struct channel *c, enum msg type, uint32_t request, const void *shape,
                                  const int *fds, unsigned fd_count, bool wait);
+/* The same for a message encoded before (message_encode). */
+MUST_CHECK enum err channel_send_bytes(struct channel *c, const struct buf *message, const int *fds,
+                                       unsigned fd_count, bool wait);
 /*
  * Receives one message.  Clears out first.  Expected: ERR_CLOSED, ERR_MALFORMED
  * (drop the peer); with wait false ERR_BUSY when there is none.

@@ -115,7 +115,7 @@ static void hear_link(struct channel *c)
 static void go(void)
 {
     static const struct shape_ready ready = {.landlock_abi = 5, .seccomp = 1};
-    static const struct shape_recycle recycle = {.index = 1};
+    static const struct shape_recycle recycle = {.process = PROCESS_INTAKE, .index = 1};
 
     if (plan("exit-4"))
         exit(4);

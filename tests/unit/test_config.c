@@ -31,6 +31,7 @@ START_TEST(defaults_stand_for_what_is_not_set)
     ck_assert(!config_parse(&c, &fault, NEEDED, strlen(NEEDED)));
     ck_assert_str_eq(c.state, "/s");
     ck_assert_str_eq(c.confinement, "users");
+    ck_assert_str_eq(c.seal, "key-file");
     ck_assert_uint_eq(c.full_percent, 85);
 }
 END_TEST
@@ -48,6 +49,9 @@ START_TEST(every_fault_names_its_line)
         {NEEDED "full_percent = x\n", 8, "must be a whole number from 10 to 100"},
         {NEEDED "full_percent\n", 8, "expected `key = value`"},
         {NEEDED "confinement = none\n", 0, "must be `users` or `same-user`"},
+        {NEEDED "seal = sticky-note\n", 0, "seal must be `key-file`, `passphrase` or `credential`"},
+        {NEEDED "seal = passphrase\n", 0, "seal_passphrase must be set"},
+        {NEEDED "seal = credential\n", 0, "root_key must be a credential's name"},
     };
 
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {

@@ -375,6 +375,72 @@ START_TEST(while_two_ring_keys_are_held_both_unwrap_and_the_last_wraps)
 }
 END_TEST
 
+START_TEST(a_rotation_ends_what_the_old_ring_key_wrapped)
+{
+    CLEANUP(buf) struct buf *old = NULL;
+    CLEANUP(buf) struct buf *new = NULL;
+    CLEANUP(dek) struct dek *d = NULL;
+    CLEANUP(dek) struct dek *again = NULL;
+    CLEANUP(dek) struct dek *none = NULL;
+    CLEANUP(keys) struct keys *reopened = NULL;
+    struct binding b = {.class = SEAL_DEK, .generation = 3};
+
+    ck_assert_int_eq(buf_new(&old, 256), OK);
+    ck_assert_int_eq(buf_new(&new, 256), OK);
+    ck_assert_int_eq(dek_new(&d), OK);
+    ck_assert_int_eq(keys_wrap(old, keys, d, &b), OK);
+    ck_assert(keys_is_current(keys, buf_bytes(old), buf_len(old)));
+    ck_assert_int_eq(keys_ring_begin(keys), OK);
+    ck_assert_int_eq(keys_ring_begin(keys), ERR_BUSY);
+    ck_assert(keys_ring_is_rotating(keys));
+    ck_assert(!keys_is_current(keys, buf_bytes(old), buf_len(old)));
+    ck_assert_int_eq(keys_wrap(new, keys, d, &b), OK);
+    ck_assert(keys_is_current(keys, buf_bytes(new), buf_len(new)));
+    keys_ring_end(keys);
+    ck_assert(!keys_ring_is_rotating(keys));
+    ck_assert_uint_eq(keys_ring_epoch(keys), 2);
+    ck_assert_int_eq(keys_unwrap(&none, keys, &b, buf_bytes(old), buf_len(old)), ERR_CORRUPT);
+    buf_truncate(file, 0);
+    ck_assert_int_eq(keys_seal(file, keys, root), OK);
+    ck_assert_int_eq(keys_open(&reopened, root, buf_bytes(file), buf_len(file)), OK);
+    ck_assert_int_eq(keys_unwrap(&none, reopened, &b, buf_bytes(old), buf_len(old)), ERR_CORRUPT);
+    ck_assert_int_eq(keys_unwrap(&again, reopened, &b, buf_bytes(new), buf_len(new)), OK);
+    ck_assert_mem_eq(again->bytes, d->bytes, DEK_BYTES);
+}
+END_TEST
+
+START_TEST(a_rotation_cut_off_by_a_crash_is_seen_when_opened)
+{
+    CLEANUP(keys) struct keys *reopened = NULL;
+
+    ck_assert_int_eq(keys_ring_begin(keys), OK);
+    buf_truncate(file, 0);
+    ck_assert_int_eq(keys_seal(file, keys, root), OK);
+    ck_assert_int_eq(keys_open(&reopened, root, buf_bytes(file), buf_len(file)), OK);
+    ck_assert(keys_ring_is_rotating(reopened));
+    keys_ring_end(reopened);
+    ck_assert(!keys_ring_is_rotating(reopened));
+}
+END_TEST
+
+START_TEST(a_cancelled_rotation_changes_nothing)
+{
+    CLEANUP(buf) struct buf *wrapped = NULL;
+    CLEANUP(dek) struct dek *d = NULL;
+    CLEANUP(dek) struct dek *again = NULL;
+    struct binding b = {.class = SEAL_DEK};
+
+    ck_assert_int_eq(buf_new(&wrapped, 256), OK);
+    ck_assert_int_eq(dek_new(&d), OK);
+    ck_assert_int_eq(keys_wrap(wrapped, keys, d, &b), OK);
+    ck_assert_int_eq(keys_ring_begin(keys), OK);
+    keys_ring_cancel(keys);
+    ck_assert_uint_eq(keys_ring_epoch(keys), 1);
+    ck_assert(keys_is_current(keys, buf_bytes(wrapped), buf_len(wrapped)));
+    ck_assert_int_eq(keys_unwrap(&again, keys, &b, buf_bytes(wrapped), buf_len(wrapped)), OK);
+}
+END_TEST
+
 START_TEST(opening_and_freeing_leaves_no_slot_taken)
 {
     for (int i = 0; i < DEK_SLOTS; i++) {
@@ -413,6 +479,9 @@ int main(void)
     tcase_add_test(c, a_key_wrapped_for_one_child_does_not_unwrap_for_another);
     tcase_add_test(c, a_failed_unwrap_holds_no_slot);
     tcase_add_test(c, while_two_ring_keys_are_held_both_unwrap_and_the_last_wraps);
+    tcase_add_test(c, a_rotation_ends_what_the_old_ring_key_wrapped);
+    tcase_add_test(c, a_rotation_cut_off_by_a_crash_is_seen_when_opened);
+    tcase_add_test(c, a_cancelled_rotation_changes_nothing);
     tcase_add_test(c, opening_and_freeing_leaves_no_slot_taken);
     srunner_run_all(r, CK_NORMAL);
     failed = srunner_ntests_failed(r);

@@ -1,0 +1,150 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include "keys/keyfile.h"
+#include "keys/seal.h"
+#include "keys/shares.h"
+#include "photod/base/log.h"
+#include "photod/vault/open.h"
+#include "photod/vault/recovery.h"
+
+/* ---- The root key file ---- */
+
+/* The name is as durable as the file. */
+static enum err sync_directory(const char *path)
+{
+    char dir[PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    int len = slash ? (int)(slash - path) + 1 : 2;
+    CLEANUP(fd) int fd = -1;
+
+    (void)snprintf(dir, sizeof dir, "%.*s", len, slash ? path : "./");
+    fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return fd < 0 || fsync(fd) ? ERR_IO : OK;
+}
+
+static enum err passphrase_open(int *fd, const struct config *c)
+{
+    if (!seal_needs_passphrase(c->seal))
+        return OK;
+    *fd = open(c->seal_passphrase, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (*fd < 0) {
+        log_errno("seal_passphrase: %s", c->seal_passphrase);
+        return ERR_IO;
+    }
+    return OK;
+}
+
+enum err root_key_make(const struct config *c, const char *path, const struct secret *root)
+{
+    CLEANUP(fd) int passphrase_fd = -1;
+    CLEANUP(fd) int fd = -1;
+    enum err e;
+
+    TRY(passphrase_open(&passphrase_fd, c));
+    fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0400);
+    if (fd < 0) {
+        e = errno == EEXIST ? ERR_EXISTS : ERR_IO;
+        log_errno("%s cannot be made", path);
+        return e;
+    }
+    e = seal_make(root, c->seal, fd, passphrase_fd); /* says itself what is wrong */
+    if (!e && (fsync(fd) || sync_directory(path))) {
+        log_errno("%s", path);
+        e = ERR_IO;
+    }
+    if (e)
+        (void)unlink(path);
+    return e;
+}
+
+/* ---- Shares ---- */
+
+static enum err say(enum err e, const char *from, const struct share_fault *fault)
+{
+    if (e && fault->text[0])
+        log_error("%s%s%s", from ? from : "", from ? ": " : "", fault->text);
+    return e;
+}
+
+static enum err read_file(struct shares *all, const char *path)
+{
+    CLEANUP(fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
+    struct share_fault fault;
+
+    if (fd < 0) {
+        log_errno("%s", path);
+        return ERR_IO;
+    }
+    return say(shares_read(all, &fault, fd), path, &fault);
+}
+
+static enum err collect(struct shares *all, char *const *files, int count)
+{
+    struct share_fault fault;
+
+    for (int i = 0; i < count; i++)
+        TRY(read_file(all, files[i]));
+    if (count)
+        return OK;
+    if (isatty(STDIN_FILENO))
+        return say(shares_ask(all, &fault, STDIN_FILENO, STDERR_FILENO), NULL, &fault);
+    return say(shares_read(all, &fault, STDIN_FILENO), NULL, &fault);
+}
+
+/* The root key that the shares make, proven against the state's key file. */
+static enum err recover(struct secret **root, struct shares *all, const struct config *c, char *const *files,
+                        int count)
+{
+    CLEANUP(fd) int state_fd = open(c->state, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    CLEANUP(secret) struct secret *key = NULL;
+    CLEANUP(keys) struct keys *opened = NULL;
+    struct share_fault fault;
+
+    if (state_fd < 0) {
+        log_errno("state: %s", c->state);
+        return ERR_IO;
+    }
+    TRY(collect(all, files, count));
+    TRY(say(shares_combine(&key, &fault, all), NULL, &fault));
+    TRY(key_file_open(&opened, state_fd, key, "the key that these shares make"));
+    *root = TAKE(key);
+    return OK;
+}
+
+enum err vault_rehearse(const struct config *c, char *const *files, int count)
+{
+    CLEANUP(shares) struct shares *all = NULL;
+    CLEANUP(secret) struct secret *root = NULL;
+
+    TRY(shares_new(&all));
+    TRY(recover(&root, all, c, files, count));
+    return printf("The shares of set %s are right: they make the key that opens this state. Nothing was "
+                  "changed.\n",
+                  shares_set(all)) < 0 ||
+                   fflush(stdout)
+               ? ERR_IO
+               : OK;
+}
+
+enum err vault_recover(const struct config *c, const char *path, char *const *files, int count)
+{
+    CLEANUP(shares) struct shares *all = NULL;
+    CLEANUP(secret) struct secret *root = NULL;
+    struct stat st;
+
+    if (!lstat(path, &st)) { /* before three people type */
+        log_error("%s exists already: nothing was changed; move it away if it is not the right one", path);
+        return ERR_EXISTS;
+    }
+    TRY(shares_new(&all));
+    TRY(recover(&root, all, c, files, count));
+    TRY(root_key_make(c, path, root));
+    return printf("The shares of set %s are right: the root key is in %s again (seal method %s).\n",
+                  shares_set(all), path, c->seal) < 0 ||
+                   fflush(stdout)
+               ? ERR_IO
+               : OK;
+}

@@ -1,0 +1,26 @@
+#ifndef PHOTOD_VAULT_RECOVERY_H
+#define PHOTOD_VAULT_RECOVERY_H
+
+#include "keys/secret.h"
+#include "photod/base/config.h"
+
+/*
+ * The root key's file, made at init and made again from recovery shares
+ * (photod-vault --rehearse, --recover).  One-shot, as whoever runs photoctl:
+ * the state directory is read, only the root key file is written, and photod
+ * may run meanwhile.  Every failure is one clear line.
+ *
+ * files: shares, count of them; none: from standard input, where a terminal
+ * is asked line by line.
+ */
+
+/* Seals root by config.seal into a new file, mode 0400, durably.  Expected: ERR_EXISTS, ERR_IO, ERR_FULL, as
+ * seal_make(). */
+MUST_CHECK enum err root_key_make(const struct config *c, const char *path, const struct secret *root);
+
+/* Proves that the shares open this state's key file; changes nothing.  Says so on standard output. */
+MUST_CHECK enum err vault_rehearse(const struct config *c, char *const *files, int count);
+/* Writes the root key that the shares make to path, once it is proven. */
+MUST_CHECK enum err vault_recover(const struct config *c, const char *path, char *const *files, int count);
+
+#endif

@@ -1,0 +1,146 @@
+#include <string.h>
+#include "photod/base/clock.h"
+#include "photod/base/log.h"
+#include "photod/vault/report.h"
+#include "photod/vault/staging.h"
+#include "photod/wire/bulk.h"
+
+#define ROWS_MAX     (64u << 20)
+#define REPORTS_LIVE ((uint64_t)7 * 86400000) /* ms: who was not opted in stands in them too */
+#define FORGET_MAX   64                       /* reports a night */
+
+struct report {
+    struct vault *vault;
+    const struct dek *dek;
+    const unsigned char *batch;
+    struct buf *rows;
+    uint32_t count;
+};
+
+static enum err report_visit(void *context, const unsigned char *key, size_t key_len,
+                             const unsigned char *value, size_t value_len)
+{
+    struct report *r = context;
+    struct binding b;
+    uint32_t row = 0;
+
+    if (key_len != ROW_KEY_BYTES)
+        return ERR_CORRUPT;
+    for (size_t i = SUBJECT_BYTES; i < ROW_KEY_BYTES; i++)
+        row = row << 8 | key[i];
+    b = binding_of(SEAL_ROW, r->batch, row);
+    r->count++;
+    return envelope_open(r->rows, r->dek, &b, value, value_len);
+}
+
+static enum err make_report(struct vault *v, const unsigned char *id, struct buf *rows, uint32_t *count)
+{
+    CLEANUP(dek) struct dek *d = NULL;
+    struct report r = {.vault = v, .batch = id, .rows = rows};
+    enum err e;
+
+    e = dek_load(v, id, BATCH_ROWS, &d);
+    if (e == ERR_NOTFOUND) /* the report is gone after 7 days */
+        return OK;
+    TRY(e);
+    r.dek = d;
+    TRY(store_walk(v->store, KIND_ROW, id, SUBJECT_BYTES, report_visit, &r));
+    *count = r.count;
+    return OK;
+}
+
+void answer_batch_get(struct vault *v, struct peer *p, struct message *m)
+{
+    CLEANUP(record) struct record read = RECORD_NONE;
+    CLEANUP(buf) struct buf *rows = NULL;
+    CLEANUP(fd) int fd = -1;
+    struct asker to = asker_of(p, m);
+    struct shape_batch_state s;
+    unsigned char id[SUBJECT_BYTES];
+    struct shape_batch_record r;
+    uint32_t judged = 0;
+    struct actor a;
+    enum err e;
+
+    if (batch_find(v, to, &m->is.batch_name, &a, id, &r, &read))
+        return;
+    e = buf_new(&rows, ROWS_MAX);
+    if (!e)
+        e = make_report(v, id, rows, &judged);
+    if (!e)
+        e = bulk_new(&fd, buf_bytes(rows), buf_len(rows));
+    if (e) {
+        log_error("a report could not be made: %s", err_name(e));
+        answer_refused(v, to, problem_of(e), NULL, 0);
+        return;
+    }
+    if (r.state == BATCH_STAGING)
+        r.files = staging_files(v, id);
+    batch_fill_state(&s, id, &r, judged, 0);
+    answer(v, to, MSG_BATCH_REPORT, &s, &fd, 1);
+}
+
+/* ---- After seven days ---- */
+
+struct old_reports {
+    struct vault *vault;
+    uint64_t before_ms;
+    unsigned char ids[FORGET_MAX][SUBJECT_BYTES];
+    size_t count;
+};
+
+static enum err old_visit(void *context, const unsigned char *key, size_t key_len, const unsigned char *value,
+                          size_t value_len)
+{
+    struct old_reports *o = context;
+    CLEANUP(buf) struct buf *plain = NULL;
+    struct shape_batch_record r;
+    struct binding b;
+    struct take t;
+
+    if (key_len != SUBJECT_BYTES)
+        return ERR_CORRUPT;
+    b = binding_of(SEAL_BATCH, key, 0);
+    TRY(buf_new(&plain, 4096));
+    TRY(envelope_open(plain, keys_record_key(o->vault->keys), &b, value, value_len));
+    t = TAKE_BYTES(buf_bytes(plain), buf_len(plain));
+    take_batch_record(&t, &r);
+    TRY(take_end(&t));
+    if (r.state != BATCH_STAGING && r.created_ms < o->before_ms && !r.report_gone && o->count < FORGET_MAX)
+        memcpy(o->ids[o->count++], key, SUBJECT_BYTES);
+    return OK;
+}
+
+static enum err delete_row(void *context, const unsigned char *key, size_t key_len,
+                           const unsigned char *value, size_t value_len)
+{
+    (void)value, (void)value_len;
+    return store_batch_delete(context, KIND_ROW, key, key_len);
+}
+
+static enum err forget(struct vault *v, struct store_batch *b, const unsigned char *id)
+{
+    CLEANUP(record) struct record read = RECORD_NONE;
+    struct shape_batch_record r;
+
+    TRY(batch_load(v, id, &r, &read));
+    r.report_gone = 1;
+    TRY(record_expect(b, KIND_BATCH, id, &read));
+    TRY(batch_put(v, b, id, &r));
+    TRY(store_walk(v->store, KIND_ROW, id, SUBJECT_BYTES, delete_row, b));
+    return dek_erase(b, id, BATCH_ROWS);
+}
+
+enum err reports_forget(struct vault *v, struct store_batch *b)
+{
+    CLEANUP(heap) struct old_reports *o = calloc(1, sizeof *o);
+
+    if (!o)
+        return ERR_NOMEM;
+    o->vault = v;
+    o->before_ms = (uint64_t)clock_wall_ms() - REPORTS_LIVE;
+    TRY(store_walk(v->store, KIND_BATCH, "", 0, old_visit, o));
+    for (size_t i = 0; i < o->count; i++)
+        TRY(forget(v, b, o->ids[i]));
+    return OK;
+}

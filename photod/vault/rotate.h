@@ -1,0 +1,26 @@
+#ifndef PHOTOD_VAULT_ROTATE_H
+#define PHOTOD_VAULT_ROTATE_H
+
+#include "photod/vault/vault.h"
+
+/*
+ * Replacing the ring key, so that every DEK that was erased is unreadable in
+ * every old page and copy, and replacing the root key.
+ *
+ * A rotation's life, online and resumable after kill -9:
+ *   begun      both ring keys stand in the key file; the new one wraps
+ *   rewrapping every DEK is wrapped anew, some hundreds in a transaction
+ *   ended      the old ring key is out of the key file and of memory
+ *   told       the leaf `ring-rotated` is committed; who asked is answered
+ */
+void answer_keys_rotate(struct vault *v, struct peer *p, struct message *m);
+void answer_keys_rekey(struct vault *v, struct peer *p, struct message *m);
+void answer_keys_status(struct vault *v, struct peer *p, struct message *m);
+
+/* Begins one for nobody who waits; nothing when one is under way. */
+void rotation_begin(struct vault *v);
+/* At start: goes on with one that a crash cut off. */
+void rotation_resume(struct vault *v);
+void rotation_free(struct vault *v);
+
+#endif

@@ -1,0 +1,189 @@
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+/*
+ * Loaded before the C library (LD_PRELOAD), this makes one call of a class
+ * fail, the process not knowing.  From the environment:
+ *   FAULT_CLASS  write, sync, truncate, memory or map
+ *   FAULT_ERROR  EIO, ENOSPC or ENOMEM; SHORT: half of it is written
+ *   FAULT_AT     which call, counted from faultio_start() on, from 1
+ *   FAULT_ON     unless empty: that call and all that follow
+ * Calls go to the kernel directly: nothing here is looked up or allocated.
+ */
+#define EXPORT __attribute__((visibility("default")))
+
+enum class { WRITE, SYNC, TRUNCATE, MEMORY, MAP, NONE };
+
+static struct {
+    enum class class;
+    int error; /* 0: SHORT */
+    bool on;
+    unsigned long at, count, injected;
+} fault = {.class = NONE};
+
+EXPORT void faultio_start(void);
+EXPORT unsigned long faultio_stop(void);
+void *__libc_malloc(size_t size);
+void *__libc_calloc(size_t count, size_t size);
+void *__libc_realloc(void *old, size_t size);
+void *__libc_memalign(size_t align, size_t size);
+
+static enum class class_of(const char *name) {
+    static const char *const names[] = {"write", "sync", "truncate", "memory", "map"};
+
+    for (unsigned i = 0; name && i < sizeof names / sizeof names[0];
+         i++) if (strcmp(name, names[i]) == 0) return (enum class)i;
+    return NONE;
+}
+
+static int error_of(const char *name)
+{
+    if (!name || strcmp(name, "EIO") == 0)
+        return EIO;
+    if (strcmp(name, "SHORT") == 0)
+        return 0;
+    return strcmp(name, "ENOSPC") == 0 ? ENOSPC : ENOMEM;
+}
+
+EXPORT void faultio_start(void)
+{
+    const char *at = getenv("FAULT_AT"), *on = getenv("FAULT_ON");
+
+    fault.error = error_of(getenv("FAULT_ERROR"));
+    fault.on = on && *on;
+    fault.at = at ? strtoul(at, NULL, 10) : 0;
+    fault.class = class_of(getenv("FAULT_CLASS"));
+}
+
+/* How many calls were made to fail. */
+EXPORT unsigned long faultio_stop(void)
+{
+    fault.class = NONE;
+    return fault.injected;
+}
+
+static bool fails(enum class class)
+{
+    if (class != fault.class)
+        return false;
+    fault.count++;
+    if (fault.count != fault.at && !(fault.on && fault.count > fault.at))
+        return false;
+    fault.injected++;
+    errno = fault.error ? fault.error : errno;
+    return true;
+}
+
+/* ---- Writing ---- */
+
+EXPORT ssize_t write(int fd, const void *bytes, size_t len)
+{
+    if (fails(WRITE)) {
+        if (fault.error)
+            return -1;
+        len /= 2;
+    }
+    return syscall(SYS_write, fd, bytes, len);
+}
+
+EXPORT ssize_t pwrite(int fd, const void *bytes, size_t len, off_t at)
+{
+    if (fails(WRITE)) {
+        if (fault.error)
+            return -1;
+        len /= 2;
+    }
+    return syscall(SYS_pwrite64, fd, bytes, len, at);
+}
+
+EXPORT ssize_t pwrite64(int fd, const void *bytes, size_t len, off_t at) __attribute__((alias("pwrite")));
+
+EXPORT ssize_t writev(int fd, const struct iovec *parts, int count)
+{
+    if (fails(WRITE)) {
+        if (fault.error)
+            return -1;
+        return syscall(SYS_write, fd, parts[0].iov_base, parts[0].iov_len / 2);
+    }
+    return syscall(SYS_writev, fd, parts, count);
+}
+
+EXPORT ssize_t pwritev(int fd, const struct iovec *parts, int count, off_t at)
+{
+    if (fails(WRITE)) {
+        if (fault.error)
+            return -1;
+        return syscall(SYS_pwrite64, fd, parts[0].iov_base, parts[0].iov_len / 2, at);
+    }
+    return syscall(SYS_pwritev, fd, parts, count, at, at >> 32);
+}
+
+EXPORT ssize_t pwritev64(int fd, const struct iovec *parts, int count, off_t at)
+    __attribute__((alias("pwritev")));
+
+/* ---- Syncing, cutting, mapping ---- */
+
+EXPORT int fdatasync(int fd)
+{
+    return fails(SYNC) ? -1 : (int)syscall(SYS_fdatasync, fd);
+}
+
+EXPORT int fsync(int fd)
+{
+    return fails(SYNC) ? -1 : (int)syscall(SYS_fsync, fd);
+}
+
+EXPORT int msync(void *at, size_t len, int flags)
+{
+    return fails(SYNC) ? -1 : (int)syscall(SYS_msync, at, len, flags);
+}
+
+EXPORT int ftruncate(int fd, off_t len)
+{
+    return fails(TRUNCATE) ? -1 : (int)syscall(SYS_ftruncate, fd, len);
+}
+
+EXPORT int ftruncate64(int fd, off_t len) __attribute__((alias("ftruncate")));
+
+EXPORT void *mmap(void *at, size_t len, int access, int flags, int fd, off_t from)
+{
+    if (fails(MAP))
+        return MAP_FAILED;
+    return (void *)syscall(SYS_mmap, at, len, access, flags, fd, from); // NOLINT
+}
+
+EXPORT void *mmap64(void *at, size_t len, int access, int flags, int fd, off_t from)
+    __attribute__((alias("mmap")));
+
+/* ---- Memory ---- */
+
+EXPORT void *malloc(size_t size)
+{
+    return fails(MEMORY) ? NULL : __libc_malloc(size);
+}
+
+EXPORT void *calloc(size_t count, size_t size)
+{
+    return fails(MEMORY) ? NULL : __libc_calloc(count, size);
+}
+
+EXPORT void *realloc(void *old, size_t size)
+{
+    return fails(MEMORY) ? NULL : __libc_realloc(old, size);
+}
+
+EXPORT int posix_memalign(void **out, size_t align, size_t size)
+{
+    void *made = fails(MEMORY) ? NULL : __libc_memalign(align, size);
+
+    if (!made)
+        return ENOMEM;
+    *out = made;
+    return 0;
+}

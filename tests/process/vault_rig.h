@@ -1,0 +1,103 @@
+#ifndef TESTS_PROCESS_VAULT_RIG_H
+#define TESTS_PROCESS_VAULT_RIG_H
+
+#include <check.h>
+#include <sys/types.h>
+#include "photod/wire/bulk.h"
+#include "photod/wire/channel.h"
+
+#define RIG_DISTRICT "0487"
+#define RIG_CHILD    "012345678" /* opted in, with a committed photo, after rig_child() */
+#define RIG_WORKERS  2
+#define RIG_MARK     "THIS-IS-THE-PICTURE" /* stands in every rendition of that photo */
+
+/*
+ * A real photod-vault on a state of its own; the test is its parent and
+ * everybody who talks to it.  Each channel is the far end of one of the
+ * vault's; channel_send() lets it say anything.
+ */
+struct rig {
+    char dir[64];
+    pid_t pid;
+    struct channel control; /* the parent's end */
+    struct channel law, office, ctl, workers[RIG_WORKERS];
+    struct shape_ready ready;
+    unsigned char fingerprint[32]; /* of an enrolled certificate */
+    char key[100];                 /* of the district */
+    uint32_t request;              /* the number of the last question */
+};
+
+/* Makes the state, starts the vault, connects everybody and enrols agency, certificate, district and key. */
+void rig_start(struct rig *r);
+/* The vault must leave in order, with exit code 0: a sanitizer's finding fails the test here. */
+void rig_stop(struct rig *r);
+/* Kills it and removes the state. */
+void rig_clear(struct rig *r);
+/* A new channel in the place of an old one; index only counts for workers. */
+void rig_link(struct rig *r, struct channel *c, enum process process, uint32_t index);
+/* The channel to that process; NULL: nobody's. */
+struct channel *rig_channel(struct rig *r, enum process process, unsigned index);
+
+/* Sends a question; its number.  fd: closed; -1: none. */
+uint32_t rig_send(struct rig *r, struct channel *c, enum msg type, const void *shape, int fd);
+/* The answer to the last question; fails the test when none comes. */
+void rig_hear(struct rig *r, struct channel *c, struct message *out);
+/* Both, and the answer must be of that type. */
+void rig_ask(struct rig *r, struct channel *c, enum msg type, const void *shape, int fd, struct message *out,
+             enum msg expected);
+/* The same; the answer must be REFUSED with that problem. */
+void rig_refused(struct rig *r, struct channel *c, enum msg type, const void *shape, int fd,
+                 uint32_t problem);
+/* What the vault asks a worker next. */
+void rig_worker_hear(struct channel *c, struct message *out, enum msg expected);
+/* The same, whichever worker it asks; moves that one's channel to `state`. */
+struct channel *rig_worker_asked(struct rig *r, enum msg expected, enum channel_state state,
+                                 struct message *out);
+/* A worker answers. */
+void rig_worker_say(struct rig *r, struct channel *c, enum msg type, const void *shape, int fd,
+                    enum channel_state state);
+
+/* Bytes as they are, with any descriptors (borrowed). */
+void rig_send_raw(struct channel *c, const void *bytes, size_t len, const int *fds, unsigned count);
+/* The vault closed that channel, within 10 s; what it said before is thrown away. */
+void rig_expect_cut(struct channel *c);
+/* The log holds such a leaf, within 10 s. */
+void rig_expect_leaf(struct rig *r, const char *text);
+/* Cut off, a peer-dropped leaf of that process, and the vault serves: then a new channel takes its place. */
+void rig_expect_dropped(struct rig *r, struct channel *c, enum process process, uint32_t index);
+
+/* The vault lives, and answers STATUS and a lookup.  The log's size. */
+uint64_t rig_expect_serving(struct rig *r);
+struct shape_lookup rig_lookup(const struct rig *r, const char *state_id);
+
+/* Sealed bytes. */
+int rig_bulk(const void *bytes, size_t len);
+/* A file in memory that anyone may still change. */
+int rig_unsealed(size_t len);
+/* A ZIP's listing: numbers 0 to count - 1, RIG_CHILD's photo and those of the children after it. */
+int rig_listing(uint32_t count);
+/* A roster: RIG_CHILD and the children after it, all opted in. */
+int rig_roster_table(uint32_t count);
+/* Three renditions that pass for JPEG. */
+void rig_pictures(int fds[static 3]);
+
+/* Opens an upload and sends one chunk; its name.  shape: struct shape_roster_open or _batch_name. */
+uint64_t rig_upload(struct rig *r, enum msg open, const void *shape, const void *bytes, size_t len);
+struct shape_roster_open rig_roster_open(const struct rig *r);
+/* A roster is whole and with a worker, which is returned; the report is still to come. */
+struct channel *rig_roster_parsing(struct rig *r);
+/* Puts RIG_CHILD and the children after it on the roster, all opted in. */
+void rig_roster(struct rig *r, uint32_t count);
+/* A batch whose upload is whole; a worker is asked to open it, and is returned.  *ask names the batch. */
+struct channel *rig_batch(struct rig *r, struct shape_batch_name *ask);
+/* The batch's state now; waits until every file has its verdict. */
+struct shape_batch_state rig_batch_staged(struct rig *r, const struct shape_batch_name *ask);
+/* Judges a batch of RIG_CHILD's photo as an honest worker would; zip: who was asked to open it. */
+void rig_judge(struct rig *r, struct channel *zip);
+/* Roster, batch, photo, commit: RIG_CHILD's photo is served. */
+void rig_child(struct rig *r);
+
+/* Runs tests, each between setup and teardown; the exit code of main(). */
+int rig_suite(const char *name, const TTest *const *tests, size_t count, SFun setup, SFun teardown);
+
+#endif

@@ -1,0 +1,238 @@
+/* The honest way through the vault, played by the test: a roster, a batch, a photo. */
+#include <check.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include "lawapi/expiry.h"
+#include "photod/base/clock.h"
+#include "vault_rig.h"
+
+int rig_bulk(const void *bytes, size_t len)
+{
+    int fd = -1;
+
+    ck_assert_int_eq(bulk_new(&fd, bytes, len), OK);
+    return fd;
+}
+
+int rig_unsealed(size_t len)
+{
+    int fd = memfd_create("unsealed", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+    ck_assert_int_eq(ftruncate(fd, (off_t)len), 0);
+    return fd;
+}
+
+static void state_id_of(char *out, uint32_t n)
+{
+    (void)snprintf(out, 10, "%09u", 12345678 + n);
+}
+
+static int table_end(struct buf *b, const struct pack *p)
+{
+    int fd;
+
+    ck_assert_int_eq(pack_end(p), OK);
+    fd = rig_bulk(buf_bytes(b), buf_len(b));
+    buf_free(b);
+    return fd;
+}
+
+int rig_listing(uint32_t count)
+{
+    struct buf *b = NULL;
+    struct pack p;
+
+    ck_assert_int_eq(buf_new(&b, 64u << 20), OK);
+    p = PACK(b);
+    for (uint32_t n = 0; n < count; n++) {
+        struct shape_zip_entry row = {.index = n, .bytes = 1000};
+
+        state_id_of(row.name, n);
+        memcpy(row.name + 9, ".jpg", 5);
+        pack_zip_entry(&p, &row);
+    }
+    return table_end(b, &p);
+}
+
+int rig_roster_table(uint32_t count)
+{
+    struct buf *b = NULL;
+    struct pack p;
+
+    ck_assert_int_eq(buf_new(&b, 64u << 20), OK);
+    p = PACK(b);
+    for (uint32_t n = 0; n < count; n++) {
+        struct shape_roster_row row = {.line = n + 2,
+                                       .district = RIG_DISTRICT,
+                                       .last = "Doe",
+                                       .first = "Jo",
+                                       .born = {2015, 5, 17},
+                                       .opt_in = 1};
+
+        state_id_of(row.state_id, n);
+        row.opt_in_on = law_today(clock_wall_ms());
+        pack_roster_row(&p, &row);
+    }
+    return table_end(b, &p);
+}
+
+void rig_pictures(int fds[static 3])
+{
+    static const char picture[] = "\xff\xd8\xff\xe0" RIG_MARK;
+
+    for (unsigned i = 0; i < 3; i++)
+        fds[i] = rig_bulk(picture, sizeof picture);
+}
+
+struct channel *rig_worker_asked(struct rig *r, enum msg expected, enum channel_state state,
+                                 struct message *out)
+{
+    struct pollfd fds[RIG_WORKERS];
+
+    for (unsigned i = 0; i < RIG_WORKERS; i++)
+        fds[i] = (struct pollfd){.fd = r->workers[i].fd, .events = POLLIN};
+    ck_assert_msg(poll(fds, RIG_WORKERS, 15000) > 0, "no worker is asked, expected %s",
+                  message_name(expected));
+    for (unsigned i = 0; i < RIG_WORKERS; i++)
+        if (fds[i].revents) {
+            rig_worker_hear(&r->workers[i], out, expected);
+            r->workers[i].state = state;
+            return &r->workers[i];
+        }
+    return NULL;
+}
+
+uint64_t rig_upload(struct rig *r, enum msg open, const void *shape, const void *bytes, size_t len)
+{
+    CLEANUP(message) struct message m = MESSAGE_NONE;
+    struct shape_upload_chunk chunk = {.number = 0};
+
+    rig_ask(r, &r->office, open, shape, -1, &m, MSG_UPLOAD_READY);
+    chunk.upload = m.is.upload_name.upload;
+    rig_ask(r, &r->office, MSG_UPLOAD_CHUNK, &chunk, rig_bulk(bytes, len), &m, MSG_UPLOAD_KEPT);
+    return chunk.upload;
+}
+
+/* ---- Rosters ---- */
+
+struct shape_roster_open rig_roster_open(const struct rig *r)
+{
+    struct shape_roster_open open = {
+        .source = "192.0.2.2", .district = RIG_DISTRICT, .media = "text/tab-separated-values"};
+
+    memcpy(open.key, r->key, sizeof open.key);
+    return open;
+}
+
+struct channel *rig_roster_parsing(struct rig *r)
+{
+    CLEANUP(message) struct message m = MESSAGE_NONE;
+    struct shape_roster_open open = rig_roster_open(r);
+    struct shape_upload_close whole = {.bytes = 6};
+
+    whole.upload = rig_upload(r, MSG_ROSTER_OPEN, &open, "roster", 6);
+    (void)rig_send(r, &r->office, MSG_UPLOAD_CLOSE, &whole, -1);
+    return rig_worker_asked(r, MSG_ROSTER_PARSE, STATE_ROSTER, &m);
+}
+
+void rig_roster(struct rig *r, uint32_t count)
+{
+    CLEANUP(message) struct message m = MESSAGE_NONE;
+    struct channel *worker = rig_roster_parsing(r);
+    uint32_t question = r->request;
+
+    rig_worker_say(r, worker, MSG_ROSTER_PARSED, NULL, rig_roster_table(count), STATE_IDLE);
+    r->request = question;
+    rig_hear(r, &r->office, &m);
+    ck_assert_msg(m.type == MSG_ROSTER_REPORT, "the roster is answered by %s", message_name(m.type));
+    ck_assert_uint_eq(m.is.roster_report.in, count);
+}
+
+/* ---- Batches ---- */
+
+struct channel *rig_batch(struct rig *r, struct shape_batch_name *ask)
+{
+    CLEANUP(message) struct message m = MESSAGE_NONE;
+    struct shape_batch_create create = {.source = "192.0.2.2", .district = RIG_DISTRICT};
+    struct shape_upload_close whole = {.bytes = 3};
+
+    *ask = (struct shape_batch_name){.source = "192.0.2.2", .district = RIG_DISTRICT};
+    memcpy(ask->key, r->key, sizeof ask->key);
+    memcpy(create.key, r->key, sizeof create.key);
+    date_format(create.taken_on, law_today(clock_wall_ms()));
+    rig_ask(r, &r->office, MSG_BATCH_CREATE, &create, -1, &m, MSG_BATCH_STATE);
+    memcpy(ask->batch, m.is.batch_state.batch, sizeof m.is.batch_state.batch);
+    whole.upload = rig_upload(r, MSG_BATCH_UPLOAD, ask, "zip", 3);
+    rig_ask(r, &r->office, MSG_UPLOAD_CLOSE, &whole, -1, &m, MSG_BATCH_STATE);
+    return rig_worker_asked(r, MSG_ZIP_OPEN, STATE_ZIP, &m);
+}
+
+struct shape_batch_state rig_batch_staged(struct rig *r, const struct shape_batch_name *ask)
+{
+    const struct timespec pause = {.tv_nsec = 20000000};
+    CLEANUP(message) struct message m = MESSAGE_NONE;
+    int64_t until_ms = clock_steady_ms() + 20000;
+
+    do {
+        (void)nanosleep(&pause, NULL);
+        rig_ask(r, &r->office, MSG_BATCH_GET, ask, -1, &m, MSG_BATCH_REPORT);
+        ck_assert_msg(clock_steady_ms() < until_ms, "the batch stays at %u of %u files",
+                      m.is.batch_state.judged, m.is.batch_state.files);
+    } while (m.is.batch_state.state == BATCH_STAGING);
+    ck_assert_uint_eq(m.is.batch_state.state, BATCH_STAGED);
+    return m.is.batch_state;
+}
+
+void rig_judge(struct rig *r, struct channel *zip)
+{
+    const struct shape_image_done done = {.width = 1200, .height = 1500};
+    const struct shape_zip_listed one = {.count = 1};
+    CLEANUP(message) struct message m = MESSAGE_NONE;
+    struct channel *image;
+    int pictures[3];
+
+    rig_worker_say(r, zip, MSG_ZIP_LISTED, &one, rig_listing(1), STATE_ZIP);
+    rig_worker_hear(zip, &m, MSG_ZIP_READ);
+    rig_worker_say(r, zip, MSG_ZIP_BYTES, &m.is.zip_index, rig_bulk("jpeg", 4), STATE_ZIP);
+    image = rig_worker_asked(r, MSG_IMAGE, STATE_IDLE, &m);
+    rig_pictures(pictures);
+    ck_assert_int_eq(channel_send(image, MSG_IMAGE_DONE, 0, &done, pictures, 3, true), OK);
+    for (unsigned i = 0; i < 3; i++)
+        (void)close(pictures[i]);
+    rig_worker_hear(zip, &m, MSG_ZIP_CLOSE);
+    zip->state = STATE_IDLE;
+}
+
+void rig_child(struct rig *r)
+{
+    CLEANUP(message) struct message m = MESSAGE_NONE;
+    struct shape_batch_name ask;
+
+    rig_roster(r, 1);
+    rig_judge(r, rig_batch(r, &ask));
+    ck_assert_uint_eq(rig_batch_staged(r, &ask).stored, 1);
+    rig_ask(r, &r->office, MSG_BATCH_COMMIT, &ask, -1, &m, MSG_BATCH_STATE);
+    ck_assert_uint_eq(m.is.batch_state.state, BATCH_COMMITTED);
+}
+
+int rig_suite(const char *name, const TTest *const *tests, size_t count, SFun setup, SFun teardown)
+{
+    Suite *suite = suite_create(name);
+    TCase *all = tcase_create(name);
+    SRunner *runner = srunner_create(suite);
+    int failed;
+
+    tcase_set_timeout(all, 120);
+    tcase_add_checked_fixture(all, setup, teardown);
+    for (size_t i = 0; i < count; i++)
+        tcase_add_test(all, tests[i]);
+    suite_add_tcase(suite, all);
+    srunner_run_all(runner, CK_ENV);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
