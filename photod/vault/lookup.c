@@ -161,7 +161,6 @@ static enum err fill_released(struct lookup *l, const struct student *s,
 static enum err decide_photo(struct vault *v, struct lookup *l, struct store_batch *b)
 {
     CLEANUP(student) struct student s = {.answer_count = 0};
-    CLEANUP(record) struct record photo_batch = RECORD_NONE;
     struct shape_generation_record g = {.generation = 0};
     struct date today = l->today = law_today(clock_wall_ms());
     enum consent_state state;
@@ -171,9 +170,10 @@ static enum err decide_photo(struct vault *v, struct lookup *l, struct store_bat
 
     TRY(student_load(&s, v, l->ask.state_id));
     TRY(student_expect(&s, b));
+    TRY(student_expect_batches(&s, v, b));
     state = student_consent(&s, v, today);
     if (state == CONSENT_STATE_IN)
-        e = student_current(&s, v, today, &g, &photo_batch, &expired);
+        e = student_current(&s, v, today, b, &g, &expired);
     if (e && e != ERR_NOTFOUND)
         return e;
     leaf_begin(&l->leaf, e ? "none" : "release");
@@ -185,7 +185,6 @@ static enum err decide_photo(struct vault *v, struct lookup *l, struct store_bat
         leaf_text(&l->leaf, "reason", none_code(l->reason));
         return OK;
     }
-    TRY(record_expect(b, KIND_BATCH, g.batch, &photo_batch));
     leaf_number(&l->leaf, "generation", g.generation);
     leaf_text(&l->leaf, "rendition", rendition_shape(l->rendition)->name);
     TRY(open_photo(v, l, &s, g.generation, digest));

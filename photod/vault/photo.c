@@ -8,11 +8,10 @@
 #include "photod/vault/student.h"
 #include "photod/wire/bulk.h"
 
-static enum err judge_loaded(struct vault *v, const struct student *s, const struct shape_batch_record *batch,
-                             struct date taken_on, enum outcome *out)
+static enum err judge_loaded(struct vault *v, struct store_batch *b, const struct student *s,
+                             const struct shape_batch_record *batch, struct date taken_on, enum outcome *out)
 {
     CLEANUP(heap) struct shape_student_record *details = calloc(1, sizeof *details);
-    CLEANUP(record) struct record current_batch = RECORD_NONE;
     struct shape_generation_record current;
     struct date today = law_today(clock_wall_ms());
     bool expired;
@@ -49,7 +48,7 @@ static enum err judge_loaded(struct vault *v, const struct student *s, const str
     explicit_bzero(details, sizeof *details);
     if (*out != OUTCOME_STORED)
         return OK;
-    e = student_current(s, v, today, &current, &current_batch, &expired);
+    e = student_current(s, v, today, b, &current, &expired);
     if (!e && date_compare(taken_on, current.taken_on) < 0)
         *out = OUTCOME_OLDER_THAN_STORED;
     return e == ERR_NOTFOUND ? OK : e;
@@ -61,7 +60,7 @@ enum err photo_judge(struct vault *v, const struct shape_batch_record *batch, co
     CLEANUP(student) struct student s = {.answer_count = 0};
 
     TRY(student_load(&s, v, state_id));
-    return judge_loaded(v, &s, batch, taken_on, out);
+    return judge_loaded(v, NULL, &s, batch, taken_on, out);
 }
 
 enum err rows_put(struct vault *v, struct store_batch *b, const unsigned char *batch_id,
@@ -179,7 +178,7 @@ enum err photo_decide(struct vault *v, struct store_batch *b, const unsigned cha
 
     TRY(student_load(&s, v, verdict->state_id));
     TRY(student_expect(&s, b));
-    TRY(judge_loaded(v, &s, batch, taken_on, &verdict->outcome));
+    TRY(judge_loaded(v, b, &s, batch, taken_on, &verdict->outcome));
     if (verdict->outcome == OUTCOME_STORED)
         TRY(put_photo(v, b, &s, batch_id, taken_on, pictures));
     return rows_put(v, b, batch_id, batch_dek, verdict, 1);

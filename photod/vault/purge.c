@@ -270,7 +270,6 @@ static enum err forecast_one(struct forecast *f, const unsigned char *sid, struc
 {
     CLEANUP(heap) struct shape_student_record *details = calloc(1, sizeof *details);
     CLEANUP(student) struct student s = {.answer_count = 0};
-    CLEANUP(record) struct record batch = RECORD_NONE;
     struct shape_generation_record g;
     struct shape_forecast_row *row;
     char end[DATE_TEXT], month[8];
@@ -279,7 +278,7 @@ static enum err forecast_one(struct forecast *f, const unsigned char *sid, struc
     if (!details)
         return ERR_NOMEM;
     TRY(student_load_sid(&s, f->vault, sid));
-    if (student_current(&s, f->vault, today, &g, &batch, &expired) || student_details(&s, details))
+    if (student_current(&s, f->vault, today, NULL, &g, &expired) || student_details(&s, details))
         return OK;
     date_format(end, photo_ends_on(g.taken_on));
     (void)snprintf(month, sizeof month, "%.7s", end);

@@ -69,41 +69,48 @@ enum err student_details(const struct student *s, struct shape_student_record *o
     return take_end(&t) ? ERR_CORRUPT : OK;
 }
 
-static bool batch_is_committed(struct vault *v, const unsigned char *id, struct record *out)
+/* Also makes a batch hold only while that answer holds: a decision rests on what is not committed, too. */
+static enum err batch_is_committed(struct vault *v, const unsigned char *id, struct store_batch *b, bool *out)
 {
+    CLEANUP(record) struct record read = RECORD_NONE;
     struct shape_batch_record r;
     struct take t;
 
-    if (record_get(v, KIND_BATCH, SEAL_BATCH, id, NULL, out) || !record_is_there(out))
-        return false;
-    t = record_take(out);
+    *out = false;
+    TRY(record_get(v, KIND_BATCH, SEAL_BATCH, id, NULL, &read));
+    if (b)
+        TRY(record_expect(b, KIND_BATCH, id, &read));
+    if (!record_is_there(&read))
+        return OK;
+    t = record_take(&read);
     take_batch_record(&t, &r);
-    return !take_end(&t) && r.state == BATCH_COMMITTED;
+    TRY(take_end(&t));
+    *out = r.state == BATCH_COMMITTED;
+    return OK;
 }
 
-enum err student_current(const struct student *s, struct vault *v, struct date today,
-                         struct shape_generation_record *out, struct record *batch, bool *expired)
+enum err student_current(const struct student *s, struct vault *v, struct date today, struct store_batch *b,
+                         struct shape_generation_record *out, bool *expired)
 {
     struct take t = record_take(&s->generations);
     struct shape_generation_record g, best = {.generation = 0};
 
     *expired = false;
     while (take_more(&t)) {
-        CLEANUP(record) struct record r = RECORD_NONE;
+        bool is_committed;
 
         take_generation_record(&t, &g);
-        if (date_compare(g.taken_on, best.taken_on) < 0 || !batch_is_committed(v, g.batch, &r))
+        if (t.err)
+            break;
+        TRY(batch_is_committed(v, g.batch, b, &is_committed));
+        if (!is_committed || date_compare(g.taken_on, best.taken_on) < 0)
             continue;
-        if (!photo_is_servable(g.taken_on, today)) {
+        if (photo_is_servable(g.taken_on, today))
+            best = g;
+        else
             *expired = true;
-            continue;
-        }
-        best = g;
-        record_clear(batch);
-        *batch = r;
-        r = RECORD_NONE;
     }
-    if (t.err)
+    if (take_end(&t))
         return ERR_CORRUPT;
     if (!best.generation)
         return ERR_NOTFOUND;
@@ -139,6 +146,23 @@ enum err student_expect(const struct student *s, struct store_batch *b)
     TRY(record_expect(b, KIND_CONSENT, s->sid, &s->consent));
     TRY(record_expect(b, KIND_GENERATION, s->sid, &s->generations));
     return record_expect(b, KIND_STUDENT, s->sid, &s->details);
+}
+
+enum err student_expect_batches(const struct student *s, struct vault *v, struct store_batch *b)
+{
+    struct take t = record_take(&s->generations);
+    struct shape_generation_record g;
+
+    while (take_more(&t)) {
+        CLEANUP(record) struct record r = RECORD_NONE;
+
+        take_generation_record(&t, &g);
+        if (t.err)
+            break;
+        TRY(record_get(v, KIND_BATCH, SEAL_BATCH, g.batch, NULL, &r));
+        TRY(record_expect(b, KIND_BATCH, g.batch, &r));
+    }
+    return take_end(&t) ? ERR_CORRUPT : OK;
 }
 
 /* ---- Answers ---- */

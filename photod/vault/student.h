@@ -32,17 +32,24 @@ MUST_CHECK enum err student_details(const struct student *s, struct shape_studen
 
 /*
  * The photo that may be served: the newest generation whose batch is
- * committed.  Expected: ERR_NOTFOUND; *expired then says whether the only
- * ones are too old.  Its batch record is read into *batch, to be expected
- * unchanged.
+ * committed.  Expected: ERR_NOTFOUND; *expired then says whether there are
+ * only such as are too old.  b, if given, then holds only while the batches
+ * it looked at are as they were.
  */
 MUST_CHECK enum err student_current(const struct student *s, struct vault *v, struct date today,
-                                    struct shape_generation_record *out, struct record *batch, bool *expired);
+                                    struct store_batch *b, struct shape_generation_record *out,
+                                    bool *expired);
 /* Why there is no photo to serve. */
 enum none_reason student_reason(const struct student *s, enum consent_state state, bool expired);
 
 /* Makes a batch hold only while what the decision rests on is as it was read. */
 MUST_CHECK enum err student_expect(const struct student *s, struct store_batch *b);
+/*
+ * The same for the batches of all the child's photos, so that none is
+ * committed or undone between the choice of a photo and its release.  Before
+ * student_current(): what changes in between is then a conflict too.
+ */
+MUST_CHECK enum err student_expect_batches(const struct student *s, struct vault *v, struct store_batch *b);
 
 /* Whether this district ever answered for the child. */
 bool student_is_of(const struct student *s, const char *district);
