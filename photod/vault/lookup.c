@@ -170,7 +170,6 @@ static enum err decide_photo(struct vault *v, struct lookup *l, struct store_bat
 
     TRY(student_load(&s, v, l->ask.state_id));
     TRY(student_expect(&s, b));
-    TRY(student_expect_batches(&s, v, b));
     state = student_consent(&s, v, today);
     if (state == CONSENT_STATE_IN)
         e = student_current(&s, v, today, b, &g, &expired);

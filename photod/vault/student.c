@@ -148,23 +148,6 @@ enum err student_expect(const struct student *s, struct store_batch *b)
     return record_expect(b, KIND_STUDENT, s->sid, &s->details);
 }
 
-enum err student_expect_batches(const struct student *s, struct vault *v, struct store_batch *b)
-{
-    struct take t = record_take(&s->generations);
-    struct shape_generation_record g;
-
-    while (take_more(&t)) {
-        CLEANUP(record) struct record r = RECORD_NONE;
-
-        take_generation_record(&t, &g);
-        if (t.err)
-            break;
-        TRY(record_get(v, KIND_BATCH, SEAL_BATCH, g.batch, NULL, &r));
-        TRY(record_expect(b, KIND_BATCH, g.batch, &r));
-    }
-    return take_end(&t) ? ERR_CORRUPT : OK;
-}
-
 /* ---- Answers ---- */
 
 /* Whether the row says something that the history does not hold yet. */

@@ -44,12 +44,6 @@ enum none_reason student_reason(const struct student *s, enum consent_state stat
 
 /* Makes a batch hold only while what the decision rests on is as it was read. */
 MUST_CHECK enum err student_expect(const struct student *s, struct store_batch *b);
-/*
- * The same for the batches of all the child's photos, so that none is
- * committed or undone between the choice of a photo and its release.  Before
- * student_current(): what changes in between is then a conflict too.
- */
-MUST_CHECK enum err student_expect_batches(const struct student *s, struct vault *v, struct store_batch *b);
 
 /* Whether this district ever answered for the child. */
 bool student_is_of(const struct student *s, const char *district);
