@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -11,7 +12,8 @@
  * Loaded before the C library (LD_PRELOAD), this makes one call of a class
  * fail, the process not knowing.  From the environment:
  *   FAULT_CLASS  write, sync, truncate, memory or map
- *   FAULT_ERROR  EIO, ENOSPC or ENOMEM; SHORT: half of it is written
+ *   FAULT_ERROR  EIO, ENOSPC or ENOMEM; of write also SHORT: half of it is
+ *                written, and LIE: nothing is, and the call succeeds
  *   FAULT_AT     which call, counted from faultio_start() on, from 1
  *   FAULT_ON     unless empty: that call and all that follow
  * Calls go to the kernel directly: nothing here is looked up or allocated.
@@ -22,8 +24,8 @@ enum class { WRITE, SYNC, TRUNCATE, MEMORY, MAP, NONE };
 
 static struct {
     enum class class;
-    int error; /* 0: SHORT */
-    bool on;
+    int error; /* 0: SHORT or LIE */
+    bool on, lie;
     unsigned long at, count, injected;
 } fault = {.class = NONE};
 
@@ -46,16 +48,17 @@ static int error_of(const char *name)
 {
     if (!name || strcmp(name, "EIO") == 0)
         return EIO;
-    if (strcmp(name, "SHORT") == 0)
+    if (strcmp(name, "SHORT") == 0 || strcmp(name, "LIE") == 0)
         return 0;
     return strcmp(name, "ENOSPC") == 0 ? ENOSPC : ENOMEM;
 }
 
 EXPORT void faultio_start(void)
 {
-    const char *at = getenv("FAULT_AT"), *on = getenv("FAULT_ON");
+    const char *at = getenv("FAULT_AT"), *on = getenv("FAULT_ON"), *error = getenv("FAULT_ERROR");
 
-    fault.error = error_of(getenv("FAULT_ERROR"));
+    fault.error = error_of(error);
+    fault.lie = error && strcmp(error, "LIE") == 0;
     fault.on = on && *on;
     fault.at = at ? strtoul(at, NULL, 10) : 0;
     fault.class = class_of(getenv("FAULT_CLASS"));
@@ -82,48 +85,63 @@ static bool fails(enum class class)
 
 /* ---- Writing ---- */
 
-EXPORT ssize_t write(int fd, const void *bytes, size_t len)
+static ssize_t total(const struct iovec *parts, int count)
 {
-    if (fails(WRITE)) {
-        if (fault.error)
-            return -1;
-        len /= 2;
-    }
-    return syscall(SYS_write, fd, bytes, len);
+    size_t len = 0;
+
+    for (int i = 0; i < count; i++)
+        len += parts[i].iov_len;
+    return (ssize_t)len;
 }
 
-EXPORT ssize_t pwrite(int fd, const void *bytes, size_t len, off_t at)
+/* Whether this write is hit; then *result is its answer, or *half says to write half of the first part. */
+static bool hit(const struct iovec *parts, int count, ssize_t *result, bool *half)
 {
-    if (fails(WRITE)) {
-        if (fault.error)
-            return -1;
-        len /= 2;
-    }
-    return syscall(SYS_pwrite64, fd, bytes, len, at);
+    *half = false;
+    if (!fails(WRITE))
+        return false;
+    *result = fault.lie ? total(parts, count) : -1;
+    *half = !fault.error && !fault.lie;
+    return true;
 }
-
-EXPORT ssize_t pwrite64(int fd, const void *bytes, size_t len, off_t at) __attribute__((alias("pwrite")));
 
 EXPORT ssize_t writev(int fd, const struct iovec *parts, int count)
 {
-    if (fails(WRITE)) {
-        if (fault.error)
-            return -1;
-        return syscall(SYS_write, fd, parts[0].iov_base, parts[0].iov_len / 2);
-    }
-    return syscall(SYS_writev, fd, parts, count);
+    ssize_t result;
+    bool half;
+
+    if (!hit(parts, count, &result, &half))
+        return syscall(SYS_writev, fd, parts, count);
+    if (fault.lie)
+        (void)syscall(SYS_lseek, fd, result, SEEK_CUR);
+    return half ? syscall(SYS_write, fd, parts[0].iov_base, parts[0].iov_len / 2) : result;
 }
 
 EXPORT ssize_t pwritev(int fd, const struct iovec *parts, int count, off_t at)
 {
-    if (fails(WRITE)) {
-        if (fault.error)
-            return -1;
-        return syscall(SYS_pwrite64, fd, parts[0].iov_base, parts[0].iov_len / 2, at);
-    }
-    return syscall(SYS_pwritev, fd, parts, count, at, at >> 32);
+    ssize_t result;
+    bool half;
+
+    if (!hit(parts, count, &result, &half))
+        return syscall(SYS_pwritev, fd, parts, count, at, at >> 32);
+    return half ? syscall(SYS_pwrite64, fd, parts[0].iov_base, parts[0].iov_len / 2, at) : result;
 }
 
+EXPORT ssize_t write(int fd, const void *bytes, size_t len)
+{
+    const struct iovec part = {(void *)(uintptr_t)bytes, len};
+
+    return writev(fd, &part, 1);
+}
+
+EXPORT ssize_t pwrite(int fd, const void *bytes, size_t len, off_t at)
+{
+    const struct iovec part = {(void *)(uintptr_t)bytes, len};
+
+    return pwritev(fd, &part, 1, at);
+}
+
+EXPORT ssize_t pwrite64(int fd, const void *bytes, size_t len, off_t at) __attribute__((alias("pwrite")));
 EXPORT ssize_t pwritev64(int fd, const struct iovec *parts, int count, off_t at)
     __attribute__((alias("pwritev")));
 
@@ -155,7 +173,7 @@ EXPORT void *mmap(void *at, size_t len, int access, int flags, int fd, off_t fro
 {
     if (fails(MAP))
         return MAP_FAILED;
-    return (void *)syscall(SYS_mmap, at, len, access, flags, fd, from); // NOLINT
+    return (void *)syscall(SYS_mmap, at, len, access, flags, fd, from);
 }
 
 EXPORT void *mmap64(void *at, size_t len, int access, int flags, int fd, off_t from)
