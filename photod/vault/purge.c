@@ -31,8 +31,8 @@ struct purge_job {
     unsigned faults;
 };
 
-static int64_t
-    tried_day; /* of the last purge begun since the start: one that stopped is not begun at every tick */
+/* The day of the last purge begun since the start: one that stopped is not begun again at every tick. */
+static int64_t tried_day;
 
 /* ---- Listing ---- */
 
