@@ -5,6 +5,7 @@
  */
 #include <fcntl.h>
 #include <getopt.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -13,6 +14,7 @@
 #include "photod/base/log.h"
 #include "photod/vault/audit.h"
 #include "photod/vault/batch.h"
+#include "photod/vault/erasure.h"
 #include "photod/vault/open.h"
 #include "photod/vault/recovery.h"
 #include "photod/vault/rotate.h"
@@ -59,6 +61,17 @@ static void leaf_of_start(struct vault *v)
     leaf_alone(v, &l);
 }
 
+/* A disk that fails below the store's map is a signal, not an error: say so, and let the parent start us
+ * again. */
+static void die_of_sigbus(int signal)
+{
+    static const char line[] = "<3>photod-vault: the disk below the store cannot be read (SIGBUS); leaving\n";
+
+    (void)signal;
+    (void)!write(STDERR_FILENO, line, sizeof line - 1);
+    _exit(1);
+}
+
 static int serve(void)
 {
     static struct vault v = {
@@ -76,6 +89,7 @@ static int serve(void)
         return 1;
 
     /* Open what is needed while we may. */
+    (void)signal(SIGBUS, die_of_sigbus);
     if (keys_init() || vault_open(&v, root_key_fd))
         return EXIT_CANNOT_OPEN;
 

@@ -5,6 +5,7 @@
 #include "photod/base/log.h"
 #include "photod/vault/audit.h"
 #include "photod/vault/clockwatch.h"
+#include "photod/vault/erasure.h"
 #include "photod/vault/purge.h"
 #include "photod/vault/report.h"
 #include "photod/vault/rotate.h"

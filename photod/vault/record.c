@@ -138,11 +138,12 @@ enum err dek_make(struct vault *v, struct store_batch *batch, const unsigned cha
 }
 
 /* Deletions of keys reach the disk after the batch that asks for them, so a crash may come between. */
-enum err dek_erase(struct store_batch *b, const unsigned char *subject, uint64_t generation)
+enum err dek_erase(struct store_batch *b, const unsigned char *subject, uint64_t generation, enum erased what)
 {
+    const unsigned char value = (unsigned char)what;
     unsigned char key[KEY_BYTES];
 
     key_of_dek(key, subject, generation);
-    TRY(store_batch_put(b, KIND_ERASURE, key, sizeof key, "", 0));
+    TRY(store_batch_put(b, KIND_ERASURE, key, sizeof key, &value, 1));
     return store_batch_delete(b, KIND_KEY, key, sizeof key);
 }

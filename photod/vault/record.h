@@ -64,7 +64,12 @@ MUST_CHECK enum err dek_make(struct vault *v, struct store_batch *b, const unsig
  * The DEK goes: an open erasure and the removal, which erasures_finish()
  * ends with the done leaf.  The batch's own leaf is the intent.
  */
-MUST_CHECK enum err dek_erase(struct store_batch *b, const unsigned char *subject, uint64_t generation);
+enum erased {
+    ERASED_CHILD = 'c',
+    ERASED_BATCH = 'b'
+}; /* what the subject is, as the open erasure keeps it */
+MUST_CHECK enum err dek_erase(struct store_batch *b, const unsigned char *subject, uint64_t generation,
+                              enum erased what);
 
 /* Domains of keys_index() for principals and the like. */
 #define INDEX_DISTRICT    "district"

@@ -128,7 +128,7 @@ static enum err forget(struct vault *v, struct store_batch *b, const unsigned ch
     TRY(record_expect(b, KIND_BATCH, id, &read));
     TRY(batch_put(v, b, id, &r));
     TRY(store_walk(v->store, KIND_ROW, id, SUBJECT_BYTES, delete_row, b));
-    return dek_erase(b, id, BATCH_ROWS);
+    return dek_erase(b, id, BATCH_ROWS, ERASED_BATCH);
 }
 
 enum err reports_forget(struct vault *v, struct store_batch *b)

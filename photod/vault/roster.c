@@ -7,6 +7,7 @@
 #include "photod/base/clock.h"
 #include "photod/base/log.h"
 #include "photod/vault/auth.h"
+#include "photod/vault/erasure.h"
 #include "photod/vault/roster.h"
 #include "photod/vault/staging.h"
 #include "photod/vault/student.h"

@@ -2,8 +2,8 @@
 #include <string.h>
 #include "photod/base/log.h"
 #include "photod/vault/audit.h"
+#include "photod/vault/erasure.h"
 #include "photod/vault/roster.h"
-#include "photod/vault/student.h"
 #include "photod/vault/staging_state.h"
 #include "photod/vault/worker.h"
 #include "photod/wire/bulk.h"
@@ -139,7 +139,7 @@ static enum err finish(struct vault *v, struct staging *s, struct finish_job *f)
     if (r.fault[0])
         leaf_text(&l, "fault", r.fault);
     TRY(leaf_add(&l, v, f->job.batch, NULL));
-    TRY(dek_erase(f->job.batch, s->id, BATCH_CHUNKS)); /* what was not stored is dead with it */
+    TRY(dek_erase(f->job.batch, s->id, BATCH_CHUNKS, ERASED_BATCH)); /* what was not stored is dead with it */
     f->job.lane = LANE_BULK;
     f->job.done = finish_done;
     memcpy(f->id, s->id, sizeof f->id);

@@ -231,7 +231,7 @@ static enum err erase_visit(void *context, const unsigned char *key, size_t key_
         return ERR_CORRUPT;
     for (size_t i = SUBJECT_BYTES; i < KEY_BYTES; i++)
         generation = generation << 8 | key[i];
-    return dek_erase(context, key, generation);
+    return dek_erase(context, key, generation, ERASED_CHILD);
 }
 
 static enum err delete_renditions(const struct student *s, struct store_batch *b, uint64_t generation)
@@ -306,7 +306,7 @@ enum err student_erase_expired(const struct student *s, struct vault *v, struct 
             pack_generation_record(&p, &g);
             continue;
         }
-        TRY(dek_erase(b, s->sid, g.generation));
+        TRY(dek_erase(b, s->sid, g.generation, ERASED_CHILD));
         TRY(delete_renditions(s, b, g.generation));
         ++*gone;
     }
@@ -318,129 +318,4 @@ enum err student_erase_expired(const struct student *s, struct vault *v, struct 
     if (buf_len(left))
         return record_put(v, b, KIND_GENERATION, SEAL_GENERATION, s->sid, NULL, left);
     return store_batch_delete(b, KIND_GENERATION, s->sid, sizeof s->sid);
-}
-
-/* ---- The end of erasures ---- */
-
-#define ERASURES_AT_ONCE 512
-
-struct open_erasures {
-    unsigned char keys[ERASURES_AT_ONCE][KEY_BYTES];
-    size_t count;
-};
-
-static enum err collect_visit(void *context, const unsigned char *key, size_t key_len,
-                              const unsigned char *value, size_t value_len)
-{
-    struct open_erasures *o = context;
-
-    (void)value, (void)value_len;
-    if (key_len != KEY_BYTES)
-        return ERR_CORRUPT;
-    if (o->count < ERASURES_AT_ONCE)
-        memcpy(o->keys[o->count++], key, KEY_BYTES);
-    return OK;
-}
-
-struct finish_job {
-    struct job job;
-    bool more;
-};
-
-static void finish_done(struct vault *v, struct job *j)
-{
-    bool more = ((struct finish_job *)j)->more, beaten = j->outcome.result == STORE_CONFLICT;
-    enum err e = job_result(j);
-
-    job_clear(j);
-    free(j);
-    if (beaten) /* another one ended some of them first: whatever is left */
-        erasures_finish(v);
-    else if (e)
-        log_error("open erasures could not be finished: %s; they are tried again at the next start or purge",
-                  err_name(e));
-    else if (more)
-        erasures_finish(v);
-}
-
-/* Several may be at it: only erasures that are still open are ended, and each once. */
-static enum err expect_open(struct store_batch *b, const struct open_erasures *open)
-{
-    for (size_t i = 0; i < open->count; i++)
-        TRY(store_batch_expect(b, KIND_ERASURE, open->keys[i], KEY_BYTES, "", 0));
-    return OK;
-}
-
-static enum err finish_batch(struct vault *v, struct store_batch *b, const struct open_erasures *open)
-{
-    for (size_t i = 0; i < open->count; i++) {
-        uint64_t generation = 0;
-        struct leaf l;
-
-        for (size_t n = SID_BYTES; n < KEY_BYTES; n++)
-            generation = generation << 8 | open->keys[i][n];
-        leaf_begin(&l, "erase-done");
-        leaf_commit(&l, v, "child", open->keys[i], SID_BYTES);
-        leaf_number(&l, "generation", generation);
-        TRY(leaf_add(&l, v, b, NULL));
-        TRY(store_batch_delete(b, KIND_ERASURE, open->keys[i], KEY_BYTES));
-    }
-    return OK;
-}
-
-/* Keys that a crash left are deleted in a batch of their own, before the one that says so. */
-static enum err delete_left_keys(struct vault *v, const struct open_erasures *open, struct store_batch *b,
-                                 bool *any)
-{
-    CLEANUP(buf) struct buf *wrapped = NULL;
-
-    *any = false;
-    TRY(buf_new(&wrapped, 1024));
-    for (size_t i = 0; i < open->count; i++) {
-        enum err e = store_get(v->store, KIND_KEY, open->keys[i], KEY_BYTES, wrapped);
-
-        buf_truncate(wrapped, 0);
-        if (e == ERR_NOTFOUND)
-            continue;
-        TRY(e);
-        TRY(store_batch_delete(b, KIND_KEY, open->keys[i], KEY_BYTES));
-        *any = true;
-    }
-    return OK;
-}
-
-static enum err finish(struct vault *v, struct finish_job *f)
-{
-    CLEANUP(heap) struct open_erasures *open = calloc(1, sizeof *open);
-    bool keys_left;
-
-    if (!open)
-        return ERR_NOMEM;
-    TRY(store_walk(v->store, KIND_ERASURE, "", 0, collect_visit, open));
-    if (!open->count)
-        return ERR_NOTFOUND;
-    TRY(store_batch_new(&f->job.batch));
-    TRY(expect_open(f->job.batch, open));
-    TRY(delete_left_keys(v, open, f->job.batch, &keys_left));
-    if (!keys_left)
-        TRY(finish_batch(v, f->job.batch, open));
-    f->more = keys_left || open->count == ERASURES_AT_ONCE;
-    f->job.lane = LANE_BULK;
-    f->job.done = finish_done;
-    return committer_submit(v->committer, &f->job);
-}
-
-void erasures_finish(struct vault *v)
-{
-    struct finish_job *f = calloc(1, sizeof *f);
-    enum err e = f ? finish(v, f) : ERR_NOMEM;
-
-    if (!e)
-        return;
-    if (e != ERR_NOTFOUND)
-        log_error("open erasures could not be finished: %s; they are tried again at the next start or purge",
-                  err_name(e));
-    if (f)
-        job_clear(&f->job);
-    free(f);
 }

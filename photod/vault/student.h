@@ -55,13 +55,11 @@ MUST_CHECK enum err student_add_answer(struct student *s, struct vault *v, struc
 /*
  * Adds to a batch the erasing of everything but the answers, or of the
  * photos that are too old: intent leaf, open erasures, record, renditions
- * and DEKs.  Once it is committed, erasures_finish() ends it.
+ * and DEKs.  Once it is committed, erasures_finish() (erasure.h) ends it.
  */
 MUST_CHECK enum err student_erase(const struct student *s, struct vault *v, struct store_batch *b,
                                   const char *reason);
 MUST_CHECK enum err student_erase_expired(const struct student *s, struct vault *v, struct store_batch *b,
                                           struct date today, uint32_t *gone);
-/* Ends the open erasures: DEKs gone for certain, done leaves.  Also at start, for those a crash left open. */
-void erasures_finish(struct vault *v);
 
 #endif

@@ -5,6 +5,7 @@
 #include "photod/base/clock.h"
 #include "photod/base/log.h"
 #include "photod/vault/auth.h"
+#include "photod/vault/erasure.h"
 #include "photod/vault/student.h"
 #include "photod/vault/withdraw.h"
 

@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# photoctl fsck opens everything that is sealed: it is content with a whole store, names what is damaged in another, and
+# changes neither.
+students=40
+. "$(dirname "$0")/lib.sh"
+
+must scratch_district
+must scratch_init
+must scratch_start
+must scratch_principals
+must scratch_upload --roster "$scratch/roster.tsv" --photos "$scratch/photos.zip" \
+    --taken-on "$(date -d '30 days ago' +%F)" --commit --report "$scratch/report.tsv" >/dev/null
+stored=$(awk -F'\t' '$4 == "stored"' "$scratch/report.tsv" | wc -l)
+must scratch_lookup "$(awk -F'\t' '$4 == "stored" { print $3; exit }' "$scratch/report.tsv")" --out "$scratch/p.jpg" >/dev/null
+
+fsck() {
+    "$bin/photoctl" fsck --socket "$socket" "$@"
+}
+check "a whole store is whole" fsck
+opened=$(fsck --json | jq .checked)
+enough() { [ "$opened" -ge $((stored * 6)) ] || { echo "$opened values for $stored photos"; return 1; }; }
+check "... and more than every rendition, key, record and leaf was opened ($opened values, $stored photos)" enough
+
+# One byte in each of twelve renditions: an envelope of class 6 opens with its magic, version, suite and class.
+must scratch_stop
+LC_ALL=C grep -aboP 'PHD1\x01[\x01\x02]\x06' "$state/photos/data.mdb" | cut -d: -f1 | awk 'NR % 5 == 0' | head -12 \
+    >"$scratch/places"
+while read -r at; do
+    at=$((at + 100))
+    byte=$(od -An -tu1 -j $at -N1 "$state/photos/data.mdb" | tr -d ' ')
+    printf "\\x$(printf %02x $((byte ^ 1)))" | dd of="$state/photos/data.mdb" bs=1 seek=$at conv=notrunc status=none
+done <"$scratch/places"
+check "(twelve renditions are damaged)" test "$(wc -l <"$scratch/places")" -eq 12
+check "photod starts on a store with damaged pictures" scratch_start
+fsck --json >"$scratch/found.json"
+code=$?
+check "fsck finds damage and says so by its exit code" test $code -eq 4
+damaged=$(jq .damaged "$scratch/found.json")
+check "... at least six of twelve lay in what is kept ($damaged)" test "$damaged" -ge 6
+names_students() { [ "$(jq '[.rows[] | select(.kind == "rendition") | .state_id | select(length == 9)] | length' "$scratch/found.json")" -ge 6 ]; }
+check "... and whose pictures they are" names_students
+
+# served RENDITION STATE_ID
+served() {
+    rm -f "$scratch"/q.jpg
+    scratch_lookup "$2" --rendition "$1" --out "$scratch/q.jpg"
+}
+hurt=$(jq -r '[.rows[] | select(.kind == "rendition")][0].state_id' "$scratch/found.json")
+number=$((16#$(jq -r '[.rows[] | select(.kind == "rendition")][0].key' "$scratch/found.json" | cut -c49-50)))
+refuse "a damaged picture is not served" served "$(echo full standard mobile | cut -d' ' -f$((number + 1)))" "$hurt"
+sound=$(comm -23 <(awk -F'\t' '$4 == "stored" { print $3 }' "$scratch/report.tsv" | sort) \
+    <(jq -r '.rows[].state_id' "$scratch/found.json" | sort) | head -1)
+check "a child whose pictures are whole is" served standard "$sound"
+fsck --json | jq .damaged >"$scratch/again"
+check "fsck changed nothing: it finds the same again" test "$(cat "$scratch/again")" -eq "$damaged"
+finish
