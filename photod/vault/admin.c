@@ -141,35 +141,49 @@ static bool principal_is_there(struct vault *v, const char *domain, const char *
     return !record_get(v, KIND_PRINCIPAL, SEAL_PRINCIPAL, id, NULL, &r) && record_is_there(&r);
 }
 
+/* A record to be filled; an error is kept until add(). */
+static struct pack pack_new(struct buf **plain)
+{
+    enum err e = buf_new(plain, 1024);
+
+    return (struct pack){.buf = *plain, .err = e};
+}
+
+/* Commits a filled record under its name, and answers. */
+static void add(struct vault *v, struct asker to, struct admin_job *a, const unsigned char *id,
+                const struct pack *p, struct leaf *l, const char *exists)
+{
+    enum err e = a ? pack_end(p) : ERR_NOMEM;
+
+    if (!e)
+        e = principal_add(v, a, id, p->buf, l);
+    finish(v, to, a, e, exists);
+}
+
+static void refuse(struct vault *v, const struct peer *p, const struct message *m, const char *what)
+{
+    answer_refused(v, asker_of(p, m), PROBLEM_BAD_PARAMETER, what, 0);
+}
+
 void answer_district_add(struct vault *v, struct peer *p, struct message *m)
 {
     const struct shape_district_add *ask = &m->is.district_add;
     struct shape_district_record r = {.added_ms = (uint64_t)clock_wall_ms()};
     CLEANUP(buf) struct buf *plain = NULL;
+    struct pack pack = pack_new(&plain);
     unsigned char id[SID_BYTES];
-    struct admin_job *a = NULL;
     struct leaf l;
-    struct pack pack;
-    enum err e;
 
     if (!is_district(ask->district) || !ask->name[0]) {
-        answer_refused(v, asker_of(p, m), PROBLEM_BAD_PARAMETER,
-                       "a district is four digits (its School System code) and a name", 0);
+        refuse(v, p, m, "a district is four digits (its School System code) and a name");
         return;
     }
-    e = buf_new(&plain, 1024);
-    if (!e) {
-        memcpy(r.name, ask->name, sizeof r.name);
-        pack = PACK(plain);
-        pack_district_record(&pack, &r);
-        e = pack_end(&pack);
-    }
+    memcpy(r.name, ask->name, sizeof r.name);
+    pack_district_record(&pack, &r);
     keys_index(id, v->keys, INDEX_DISTRICT, ask->district, strlen(ask->district));
     leaf_begin(&l, "district-add");
     leaf_text(&l, "district", ask->district);
-    if (!e)
-        e = (a = job_for(p, m, MSG_DONE)) ? principal_add(v, a, id, plain, &l) : ERR_NOMEM;
-    finish(v, asker_of(p, m), a, e, "the district is there already");
+    add(v, asker_of(p, m), job_for(p, m, MSG_DONE), id, &pack, &l, "the district is there already");
 }
 
 void answer_agency_add(struct vault *v, struct peer *p, struct message *m)
@@ -177,30 +191,20 @@ void answer_agency_add(struct vault *v, struct peer *p, struct message *m)
     const struct shape_agency_add *ask = &m->is.agency_add;
     struct shape_agency_record r = {.added_ms = (uint64_t)clock_wall_ms()};
     CLEANUP(buf) struct buf *plain = NULL;
+    struct pack pack = pack_new(&plain);
     unsigned char id[SID_BYTES];
-    struct admin_job *a = NULL;
     struct leaf l;
-    struct pack pack;
-    enum err e;
 
     if (!is_ori(ask->ori) || !ask->name[0]) {
-        answer_refused(v, asker_of(p, m), PROBLEM_BAD_PARAMETER,
-                       "an agency is an ORI (two letters, then seven letters or digits) and a name", 0);
+        refuse(v, p, m, "an agency is an ORI (two letters, then seven letters or digits) and a name");
         return;
     }
-    e = buf_new(&plain, 1024);
-    if (!e) {
-        memcpy(r.name, ask->name, sizeof r.name);
-        pack = PACK(plain);
-        pack_agency_record(&pack, &r);
-        e = pack_end(&pack);
-    }
+    memcpy(r.name, ask->name, sizeof r.name);
+    pack_agency_record(&pack, &r);
     keys_index(id, v->keys, INDEX_AGENCY, ask->ori, strlen(ask->ori));
     leaf_begin(&l, "agency-add");
     leaf_text(&l, "ori", ask->ori);
-    if (!e)
-        e = (a = job_for(p, m, MSG_DONE)) ? principal_add(v, a, id, plain, &l) : ERR_NOMEM;
-    finish(v, asker_of(p, m), a, e, "the agency is there already");
+    add(v, asker_of(p, m), job_for(p, m, MSG_DONE), id, &pack, &l, "the agency is there already");
 }
 
 void answer_credential_add(struct vault *v, struct peer *p, struct message *m)
@@ -208,32 +212,22 @@ void answer_credential_add(struct vault *v, struct peer *p, struct message *m)
     const struct shape_credential_add *ask = &m->is.credential_add;
     struct shape_credential_record r = {.not_after_ms = ask->not_after_ms};
     CLEANUP(buf) struct buf *plain = NULL;
+    struct pack pack = pack_new(&plain);
     unsigned char id[SID_BYTES];
-    struct admin_job *a = NULL;
     struct leaf l;
-    struct pack pack;
-    enum err e;
 
     if (!is_ori(ask->ori) || !principal_is_there(v, INDEX_AGENCY, ask->ori)) {
-        answer_refused(v, asker_of(p, m), PROBLEM_BAD_PARAMETER,
-                       "no such agency; add it first: photoctl agency add", 0);
+        refuse(v, p, m, "no such agency; add it first: photoctl agency add");
         return;
     }
-    e = buf_new(&plain, 1024);
-    if (!e) {
-        memcpy(r.ori, ask->ori, sizeof r.ori);
-        memcpy(r.label, ask->label, sizeof r.label);
-        pack = PACK(plain);
-        pack_credential_record(&pack, &r);
-        e = pack_end(&pack);
-    }
+    memcpy(r.ori, ask->ori, sizeof r.ori);
+    memcpy(r.label, ask->label, sizeof r.label);
+    pack_credential_record(&pack, &r);
     keys_index(id, v->keys, INDEX_CREDENTIAL, ask->fingerprint, sizeof ask->fingerprint);
     leaf_begin(&l, "credential-add");
     leaf_text(&l, "ori", ask->ori);
     leaf_commit(&l, v, "credential", id, sizeof id);
-    if (!e)
-        e = (a = job_for(p, m, MSG_DONE)) ? principal_add(v, a, id, plain, &l) : ERR_NOMEM;
-    finish(v, asker_of(p, m), a, e, "the certificate is enrolled already");
+    add(v, asker_of(p, m), job_for(p, m, MSG_DONE), id, &pack, &l, "the certificate is enrolled already");
 }
 
 void answer_key_add(struct vault *v, struct peer *p, struct message *m)
@@ -241,37 +235,31 @@ void answer_key_add(struct vault *v, struct peer *p, struct message *m)
     const struct shape_key_add *ask = &m->is.key_add;
     struct shape_key_record r = {.district = ""};
     CLEANUP(buf) struct buf *plain = NULL;
+    struct pack pack = pack_new(&plain);
     unsigned char id[SID_BYTES];
     struct admin_job *a;
     struct leaf l;
-    struct pack pack;
-    enum err e;
 
     if (!is_district(ask->district) || !principal_is_there(v, INDEX_DISTRICT, ask->district) || !ask->days ||
         ask->days > KEY_DAYS_MAX) {
-        answer_refused(v, asker_of(p, m), PROBLEM_BAD_PARAMETER,
-                       "a key is for a known district (photoctl district add) and 1 to 366 days", 0);
+        refuse(v, p, m, "a key is for a known district (photoctl district add) and 1 to 366 days");
         return;
     }
     a = job_for(p, m, MSG_KEY_ISSUED);
-    e = a ? buf_new(&plain, 1024) : ERR_NOMEM;
-    if (!e) {
-        api_key_new(a->issued.key, a->issued.kid, r.hash);
-        a->issued.not_after_ms = r.not_after_ms = (uint64_t)clock_wall_ms() + ask->days * (uint64_t)DAY_MS;
-        memcpy(r.district, ask->district, sizeof r.district);
-        memcpy(r.label, ask->label, sizeof r.label);
-        pack = PACK(plain);
-        pack_key_record(&pack, &r);
-        e = pack_end(&pack);
+    if (!a) {
+        answer_refused(v, asker_of(p, m), PROBLEM_BUSY, NULL, 0);
+        return;
     }
-    if (!e) {
-        keys_index(id, v->keys, INDEX_KEY, a->issued.kid, strlen(a->issued.kid));
-        leaf_begin(&l, "key-add");
-        leaf_text(&l, "district", ask->district);
-        leaf_commit(&l, v, "credential", id, sizeof id);
-        e = principal_add(v, a, id, plain, &l);
-    }
-    finish(v, asker_of(p, m), a, e, "try again");
+    api_key_new(a->issued.key, a->issued.kid, r.hash);
+    a->issued.not_after_ms = r.not_after_ms = (uint64_t)clock_wall_ms() + ask->days * (uint64_t)DAY_MS;
+    memcpy(r.district, ask->district, sizeof r.district);
+    memcpy(r.label, ask->label, sizeof r.label);
+    pack_key_record(&pack, &r);
+    keys_index(id, v->keys, INDEX_KEY, a->issued.kid, strlen(a->issued.kid));
+    leaf_begin(&l, "key-add");
+    leaf_text(&l, "district", ask->district);
+    leaf_commit(&l, v, "credential", id, sizeof id);
+    add(v, asker_of(p, m), a, id, &pack, &l, "try again");
 }
 
 /* ---- Looking ---- */

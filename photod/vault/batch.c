@@ -23,6 +23,20 @@ enum err batch_load(struct vault *v, const unsigned char id[static SUBJECT_BYTES
     return take_end(&t) ? ERR_CORRUPT : OK;
 }
 
+enum err batch_open(struct vault *v, const unsigned char id[static SUBJECT_BYTES], const void *sealed,
+                    size_t len, struct shape_batch_record *out)
+{
+    CLEANUP(buf) struct buf *plain = NULL;
+    struct binding b = binding_of(SEAL_BATCH, id, 0);
+    struct take t;
+
+    TRY(buf_new(&plain, 4096));
+    TRY(envelope_open(plain, keys_record_key(v->keys), &b, sealed, len));
+    t = TAKE_BYTES(buf_bytes(plain), buf_len(plain));
+    take_batch_record(&t, out);
+    return take_end(&t) ? ERR_CORRUPT : OK;
+}
+
 enum err batch_put(struct vault *v, struct store_batch *b, const unsigned char id[static SUBJECT_BYTES],
                    const struct shape_batch_record *r)
 {

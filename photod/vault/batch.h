@@ -18,6 +18,9 @@
 
 MUST_CHECK enum err batch_load(struct vault *v, const unsigned char id[static SUBJECT_BYTES],
                                struct shape_batch_record *out, struct record *read);
+/* The same for the bytes that a walk comes across. */
+MUST_CHECK enum err batch_open(struct vault *v, const unsigned char id[static SUBJECT_BYTES],
+                               const void *sealed, size_t len, struct shape_batch_record *out);
 MUST_CHECK enum err batch_put(struct vault *v, struct store_batch *b,
                               const unsigned char id[static SUBJECT_BYTES],
                               const struct shape_batch_record *r);

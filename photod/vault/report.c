@@ -93,19 +93,11 @@ static enum err old_visit(void *context, const unsigned char *key, size_t key_le
                           size_t value_len)
 {
     struct old_reports *o = context;
-    CLEANUP(buf) struct buf *plain = NULL;
     struct shape_batch_record r;
-    struct binding b;
-    struct take t;
 
     if (key_len != SUBJECT_BYTES)
         return ERR_CORRUPT;
-    b = binding_of(SEAL_BATCH, key, 0);
-    TRY(buf_new(&plain, 4096));
-    TRY(envelope_open(plain, keys_record_key(o->vault->keys), &b, value, value_len));
-    t = TAKE_BYTES(buf_bytes(plain), buf_len(plain));
-    take_batch_record(&t, &r);
-    TRY(take_end(&t));
+    TRY(batch_open(o->vault, key, value, value_len, &r));
     if (r.state != BATCH_STAGING && r.created_ms < o->before_ms && !r.report_gone && o->count < FORGET_MAX)
         memcpy(o->ids[o->count++], key, SUBJECT_BYTES);
     return OK;

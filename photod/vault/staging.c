@@ -43,19 +43,11 @@ static enum err find_visit(void *context, const unsigned char *key, size_t key_l
                            const unsigned char *value, size_t value_len)
 {
     struct found_batch *f = context;
-    CLEANUP(buf) struct buf *plain = NULL;
     struct shape_batch_record r;
-    struct binding b;
-    struct take t;
 
     if (key_len != SUBJECT_BYTES)
         return ERR_CORRUPT;
-    b = binding_of(SEAL_BATCH, key, 0);
-    TRY(buf_new(&plain, 4096));
-    TRY(envelope_open(plain, keys_record_key(f->vault->keys), &b, value, value_len));
-    t = TAKE_BYTES(buf_bytes(plain), buf_len(plain));
-    take_batch_record(&t, &r);
-    TRY(take_end(&t));
+    TRY(batch_open(f->vault, key, value, value_len, &r));
     if (r.state != BATCH_STAGING || !r.uploaded || (f->found && f->record.created_ms <= r.created_ms))
         return OK;
     f->found = true;
