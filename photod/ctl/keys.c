@@ -171,7 +171,8 @@ static void say_next(const char *path)
                  "  1. set `root_key = %s` in photod.conf (the path from the root directory);\n"
                  "  2. restart photod: until then a crash of the vault would leave it stopped;\n"
                  "  3. keep a copy of the new file apart, offline: without it all is lost;\n"
-                 "  4. destroy the old file and every copy of it.\n",
+                 "  4. destroy the old file and every copy of it.\n"
+                 "The recovery shares made at init are of the old root key and open nothing any more.\n",
                  path);
 }
 

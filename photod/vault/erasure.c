@@ -133,3 +133,104 @@ void erasures_finish(struct vault *v)
         job_clear(&f->job);
     free(f);
 }
+
+/* ---- Orphans ---- */
+
+struct all_keys {
+    unsigned char (*keys)[KEY_BYTES];
+    size_t count, max;
+};
+
+static enum err key_visit(void *context, const unsigned char *key, size_t key_len, const unsigned char *value,
+                          size_t value_len)
+{
+    struct all_keys *a = context;
+
+    (void)value, (void)value_len;
+    if (key_len != KEY_BYTES)
+        return ERR_CORRUPT;
+    if (a->count < a->max)
+        memcpy(a->keys[a->count++], key, KEY_BYTES);
+    return OK;
+}
+
+static enum err is_there(struct vault *v, enum store_kind kind, const unsigned char *subject, bool *out)
+{
+    CLEANUP(buf) struct buf *value = NULL;
+    enum err e;
+
+    TRY(buf_new(&value, STORE_VALUE_MAX));
+    e = store_get(v->store, kind, subject, SUBJECT_BYTES, value);
+    *out = !e;
+    return e == ERR_NOTFOUND ? OK : e;
+}
+
+/* A subject is a student, known by record or photos, or a batch. */
+static enum err is_orphan(struct vault *v, const unsigned char *subject, bool *out)
+{
+    static const enum store_kind kinds[] = {KIND_STUDENT, KIND_GENERATION, KIND_BATCH};
+    bool found = false;
+
+    for (size_t i = 0; !found && i < sizeof kinds / sizeof kinds[0]; i++)
+        TRY(is_there(v, kinds[i], subject, &found));
+    *out = !found;
+    return OK;
+}
+
+static void sweep_done(struct vault *v, struct job *j)
+{
+    enum err e = job_result(j);
+
+    (void)v;
+    if (e)
+        log_error("keys that belong to nothing could not be removed: %s", err_name(e));
+    job_clear(j);
+    free(j);
+}
+
+static enum err sweep(struct vault *v, struct job *j, size_t *orphans)
+{
+    CLEANUP(heap) void *memory = NULL;
+    struct all_keys all = {.count = 0};
+    uint64_t count;
+
+    TRY(store_count(v->store, KIND_KEY, &count));
+    all.max = (size_t)count;
+    memory = calloc(all.max + 1, KEY_BYTES);
+    if (!memory)
+        return ERR_NOMEM;
+    all.keys = memory;
+    TRY(store_walk(v->store, KIND_KEY, "", 0, key_visit, &all));
+    TRY(store_batch_new(&j->batch));
+    for (size_t i = 0; i < all.count; i++) {
+        bool orphan;
+
+        TRY(is_orphan(v, all.keys[i], &orphan));
+        if (!orphan)
+            continue;
+        TRY(store_batch_delete(j->batch, KIND_KEY, all.keys[i], KEY_BYTES));
+        ++*orphans;
+    }
+    return OK;
+}
+
+void orphan_keys_sweep(struct vault *v)
+{
+    struct job *j = calloc(1, sizeof *j);
+    size_t orphans = 0;
+    enum err e = j ? sweep(v, j, &orphans) : ERR_NOMEM;
+
+    if (!e && orphans) {
+        log_info("%zu keys that belong to nothing are removed: a commit was cut off", orphans);
+        j->lane = LANE_BULK;
+        j->done = sweep_done;
+        e = committer_submit(v->committer, j);
+        if (!e)
+            return;
+    }
+    if (e)
+        log_error("keys that belong to nothing could not be looked for: %s", err_name(e));
+    if (j)
+        job_clear(j);
+    free(j);
+}

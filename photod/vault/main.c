@@ -43,6 +43,7 @@ static bool keep_spool(struct vault *v, const unsigned char id[static SUBJECT_BY
 /* What a crash may have left half done. */
 static void recover(struct vault *v)
 {
+    orphan_keys_sweep(v);
     spool_sweep(v, keep_spool);
     erasures_finish(v);
     rotation_resume(v);

@@ -23,6 +23,8 @@ check "... and more than every rendition, key, record and leaf was opened ($open
 
 # One byte in each of twelve renditions: an envelope of class 6 opens with its magic, version, suite and class.
 must scratch_stop
+cp "$state/photos/data.mdb" "$scratch/whole.mdb"
+cp -r "$state/log" "$scratch/whole.log"
 LC_ALL=C grep -aboP 'PHD1\x01[\x01\x02]\x06' "$state/photos/data.mdb" | cut -d: -f1 | awk 'NR % 5 == 0' | head -12 \
     >"$scratch/places"
 while read -r at; do
@@ -53,4 +55,24 @@ sound=$(comm -23 <(awk -F'\t' '$4 == "stored" { print $3 }' "$scratch/report.tsv
 check "a child whose pictures are whole is" served standard "$sound"
 fsck --json | jq .damaged >"$scratch/again"
 check "fsck changed nothing: it finds the same again" test "$(cat "$scratch/again")" -eq "$damaged"
+
+# put_back: photos and log as they were before the damage; keyring and key file as they are.
+put_back() {
+    scratch_stop
+    cp "$scratch/whole.mdb" "$state/photos/data.mdb"
+    rm -rf "$state/log"
+    cp -r "$scratch/whole.log" "$state/log"
+}
+
+# A new batch's two keys reach the keyring; then photos is put back to before it, as if the machine had died in between.
+new_batch() {
+    curl --silent --cacert "$ca" -X POST --data '' -H "Authorization: Bearer $(cat "$district_key")" \
+        "$office_url/v1/districts/$district/batches?taken_on=$(date -d '30 days ago' +%F)" | jq -e .id
+}
+check "a batch is created" new_batch
+put_back
+check "photod starts on the store as it was before it" scratch_start
+swept() { grep -q ' 2 keys that belong to nothing are removed' "$scratch/photod.log"; }
+check "... removes the two keys that a cut-off commit left" swept
+check "... and the store is whole" fsck
 finish
