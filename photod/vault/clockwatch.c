@@ -58,10 +58,6 @@ enum err clock_open(struct vault *v)
 
 /* ---- Heartbeat ---- */
 
-struct heartbeat {
-    struct job job;
-};
-
 static void heartbeat_done(struct vault *v, struct job *j)
 {
     enum err e = job_result(j);

@@ -72,13 +72,12 @@ MUST_CHECK enum err dek_erase(struct store_batch *b, const unsigned char *subjec
                               enum erased what);
 
 /* Domains of keys_index() for principals and the like. */
-#define INDEX_DISTRICT    "district"
-#define INDEX_AGENCY      "agency"
-#define INDEX_CREDENTIAL  "credential"
-#define INDEX_KEY         "key"
-#define INDEX_CASE        "case"
-#define INDEX_IDEMPOTENCY "idempotency"
-#define INDEX_META        "meta"
-#define INDEX_ERASED      "erased"
+#define INDEX_DISTRICT   "district"
+#define INDEX_AGENCY     "agency"
+#define INDEX_CREDENTIAL "credential"
+#define INDEX_KEY        "key"
+#define INDEX_CASE       "case"
+#define INDEX_META       "meta"
+#define INDEX_ERASED     "erased"
 
 #endif
