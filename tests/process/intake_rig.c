@@ -10,6 +10,8 @@
 
 #define PATIENCE_MS 30000
 
+const char *rig_program = INTAKE_PROGRAM;
+
 static const char usual[] = "state = /nowhere\nsocket = /nowhere\nroot_key = /nowhere\n"
                             "tls_certificate = /nowhere\ntls_key = /nowhere\ntls_ca = /nowhere\n"
                             "tls_crl = /nowhere\n";
@@ -47,7 +49,7 @@ void rig_spawn(struct rig *r, const char *more)
     if (r->pid == 0) {
         (void)dup2(fds[1], 3);
         (void)close_range(4, ~0U, 0);
-        (void)execl(INTAKE_PROGRAM, "photod-intake", "0", (char *)NULL);
+        (void)execl(rig_program, "photod-intake", "0", (char *)NULL);
         _exit(99);
     }
     (void)close(fds[1]);

@@ -13,6 +13,9 @@ struct rig {
     struct shape_ready ready;
 };
 
+/* The executable: photod-intake, unless a test says otherwise. */
+extern const char *rig_program;
+
 /* Starts it, says everything up to GO and waits for READY; more: lines of configuration. */
 void rig_start(struct rig *r, const char *more);
 /* The same, but leaves what comes after CONFIG to the test. */
