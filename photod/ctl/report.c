@@ -83,7 +83,8 @@ static void text_cell(struct table *t, const json_t *row, const char *member)
 
 void report_print_rows(const json_t *answer, bool all)
 {
-    static const char *const headings[] = {">LINE", "FILE", "STATE ID", "OUTCOME", "WHAT TO DO", NULL};
+    static const char *const headings[] = {">LINE",      "FILE", "STATE ID", "OUTCOME",
+                                           "WHAT TO DO", "NOTE", NULL};
     CLEANUP(table) struct table *t = table_new(headings);
     const json_t *row;
     bool any = false;
@@ -91,13 +92,14 @@ void report_print_rows(const json_t *answer, bool all)
 
     json_array_foreach(json_object_get(answer, "rows"), i, row)
     {
-        if (!all && is_good(json_text(row, "outcome")))
+        if (!all && is_good(json_text(row, "outcome")) && !*json_text(row, "note"))
             continue;
         number_cell(t, row, "line");
         text_cell(t, row, "file");
         text_cell(t, row, "state_id");
         text_cell(t, row, "outcome");
         text_cell(t, row, "advice");
+        text_cell(t, row, "note");
         any = true;
     }
     if (any)
@@ -117,14 +119,15 @@ static enum err add_rows(struct buf *out, const json_t *rows)
     const json_t *row;
     size_t i;
 
-    TRY(buf_printf(out, "line\tfile\tstate_id\toutcome\twhat to do\n"));
+    TRY(buf_printf(out, "line\tfile\tstate_id\toutcome\twhat to do\tnote\n"));
     json_array_foreach(rows, i, row)
     {
         TRY(buf_printf(out, "%" PRIu64 "\t", json_number(row, "line")));
         TRY(add_field(out, json_text(row, "file"), "\t"));
         TRY(add_field(out, json_text(row, "state_id"), "\t"));
         TRY(add_field(out, json_text(row, "outcome"), "\t"));
-        TRY(add_field(out, json_text(row, "advice"), "\n"));
+        TRY(add_field(out, json_text(row, "advice"), "\t"));
+        TRY(add_field(out, json_text(row, "note"), "\n"));
     }
     return OK;
 }

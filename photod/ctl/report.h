@@ -7,12 +7,14 @@
 /*
  * The report of a roster or a batch, as the office door answers it: member
  * "rows", one object for each file or line with line, file, state_id,
- * outcome and advice (what the clerk should do).
+ * outcome, advice (what the clerk should do) and, where a match was looser
+ * than it should be, note.
  */
 
 /* How many rows have which outcome, most first; nothing for no rows. */
 void report_print_counts(const json_t *answer);
-/* One line for each row; unless all is set, only those whose outcome is neither stored nor accepted. */
+/* One line for each row; unless all is set, only those that need eyes: not stored or accepted, or with a
+ * note. */
 void report_print_rows(const json_t *answer, bool all);
 /* The rows as tab-separated values with a heading, into a new file.  What goes wrong was said. */
 MUST_CHECK enum ctl_exit report_write_tsv(const json_t *answer, const char *path);

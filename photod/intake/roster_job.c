@@ -18,6 +18,7 @@ struct table {
 /* The vault keeps some fields shorter than a line may hold them. */
 static enum err fill(struct shape_roster_row *to, const struct roster_row *row)
 {
+    TRY(text_copy(to->local_id, sizeof to->local_id, row->local_id));
     TRY(text_copy(to->last, sizeof to->last, row->last));
     TRY(text_copy(to->first, sizeof to->first, row->first));
     TRY(text_copy(to->middle, sizeof to->middle, row->middle));

@@ -1,7 +1,5 @@
 /* What the ZIP lists, and what its names alone decide. */
 #include <string.h>
-#include <strings.h>
-#include "lawapi/names.h"
 #include "photod/base/log.h"
 #include "photod/vault/staging_state.h"
 #include "photod/vault/worker.h"
@@ -10,30 +8,14 @@
 #define ENTRIES_MAX 20000
 #define LISTING_MAX (16u << 20)
 
-/* "012345678.jpg" in any folder; expects the name to be NUL-terminated. */
-static bool state_id_of_name(const char *name, char out[static STATE_ID_TEXT])
-{
-    const char *base = strrchr(name, '/');
-    const char *dot;
-
-    base = base ? base + 1 : name;
-    dot = strrchr(base, '.');
-    if (!dot || dot - base != STATE_ID_TEXT - 1 || (strcasecmp(dot, ".jpg") && strcasecmp(dot, ".jpeg")))
-        return false;
-    memcpy(out, base, STATE_ID_TEXT - 1);
-    out[STATE_ID_TEXT - 1] = '\0';
-    if (!is_state_id(out)) {
-        out[0] = '\0';
-        return false;
-    }
-    return true;
-}
-
+/* Of two files of one child the better named one comes first, then the earlier one. */
 static int by_state_id(const void *a, const void *b)
 {
     const struct entry *x = *(const struct entry *const *)a, *y = *(const struct entry *const *)b;
     int order = strcmp(x->verdict.state_id, y->verdict.state_id);
 
+    if (!order)
+        order = x->padded - y->padded;
     return order ? order : (x->verdict.row > y->verdict.row) - (x->verdict.row < y->verdict.row);
 }
 
@@ -61,16 +43,20 @@ static enum err mark_duplicates(struct staging *s)
 static enum err judge_entry(struct vault *v, struct staging *s, struct entry *e, const char *fault)
 {
     enum outcome o = OUTCOME_STORED;
+    struct photo_name name;
 
     e->phase = VERDICT;
     if (fault[0]) {
         e->verdict.outcome = worker_fault(fault, OUTCOME_ENTRY_DAMAGED);
         return OK;
     }
-    if (!state_id_of_name(e->verdict.file, e->verdict.state_id)) {
+    if (!photo_name_read(&name, e->verdict.file)) {
         e->verdict.outcome = OUTCOME_NAME_NOT_STATE_ID;
         return OK;
     }
+    e->padded = name.padded;
+    memcpy(e->verdict.state_id, name.state_id, sizeof e->verdict.state_id);
+    memcpy(e->verdict.note, name.note, sizeof e->verdict.note);
     TRY(photo_judge(v, &s->record, e->verdict.state_id, s->record.taken_on, &o));
     e->verdict.outcome = o;
     if (o == OUTCOME_STORED)

@@ -3,6 +3,7 @@
 
 #include "lawapi/outcome.h"
 #include "photod/vault/batch.h"
+#include "photod/vault/photo_name.h"
 
 /*
  * The verdict on one file of a batch: a row of its report, and, for a photo
@@ -13,6 +14,7 @@ struct verdict {
     char file[256];
     char state_id[10]; /* "" when the name gives none */
     enum outcome outcome;
+    char note[PHOTO_NOTE]; /* for the clerk, or "" */
 };
 
 /* Whether a photo of this child may be stored in this batch, before its bytes are read: OUTCOME_STORED if so.

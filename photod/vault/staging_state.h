@@ -29,7 +29,8 @@ struct entry {
     struct verdict verdict;
     enum phase phase;
     unsigned tries;
-    int fd; /* READ: its bytes */
+    bool padded; /* zeros were put before its name: an exact name goes before it */
+    int fd;      /* READ: its bytes */
 };
 
 struct imaging {

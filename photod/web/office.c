@@ -31,6 +31,8 @@ static json_t *row_json(const struct shape_report_row *row)
 
     if (o && row->file[0])
         (void)json_object_set_new(o, "file", answer_text(row->file));
+    if (o && row->note[0])
+        (void)json_object_set_new(o, "note", answer_text(row->note));
     return o;
 }
 

@@ -208,9 +208,9 @@ END_TEST
 
 START_TEST(a_report_written_as_tsv_keeps_its_columns)
 {
-    json_t *answer =
-        json_pack("{s:[{s:i, s:s, s:s, s:s, s:s}]}", "rows", "line", 3, "file", "a\tb\n.jpg", "state_id",
-                  "012345678", "outcome", "not-on-roster", "advice", "Send the roster.");
+    json_t *answer = json_pack("{s:[{s:i, s:s, s:s, s:s, s:s, s:s}]}", "rows", "line", 3, "file",
+                               "a\tb\n.jpg", "state_id", "012345678", "outcome", "not-on-roster", "advice",
+                               "Send the roster.", "note", "Padded\there.");
     char path[] = "/tmp/photod-report-XXXXXX", line[300];
     int fd = mkstemp(path);
     FILE *f;
@@ -221,7 +221,7 @@ START_TEST(a_report_written_as_tsv_keeps_its_columns)
     f = fopen(path, "r");
     ck_assert_ptr_nonnull(fgets(line, sizeof line, f));
     ck_assert_ptr_nonnull(fgets(line, sizeof line, f));
-    ck_assert_str_eq(line, "3\ta b .jpg\t012345678\tnot-on-roster\tSend the roster.\n");
+    ck_assert_str_eq(line, "3\ta b .jpg\t012345678\tnot-on-roster\tSend the roster.\tPadded here.\n");
     (void)fclose(f);
     ck_assert_int_eq(report_write_tsv(answer, path), CTL_FAILED); /* nothing is overwritten */
     (void)unlink(path);
