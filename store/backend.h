@@ -36,18 +36,22 @@ struct store_ops {
 
     /* Any thread, any time; they see what is committed. */
     enum err (*get)(struct store *s, enum store_kind kind, struct span key, struct buf *value);
-    enum err (*walk)(struct store *s, enum store_kind kind, struct span prefix, store_visit *visit,
-                     void *context);
+    /* after: pass over entries up to this key, if it is not empty. */
+    enum err (*walk)(struct store *s, enum store_kind kind, struct span prefix, struct span after,
+                     store_visit *visit, void *context);
     enum err (*count)(struct store *s, enum store_kind kind, uint64_t *count);
     enum err (*capacity)(struct store *s, uint64_t *total, uint64_t *available);
     void (*close)(struct store *s);
 };
+
+struct journal;
 
 /* The part that all backends share; a backend's own struct starts with it. */
 struct store {
     const struct store_ops *ops;
     atomic_bool readonly; /* after a write error, for good */
     struct merkle *log;   /* of the committing thread */
+    struct journal *journal;
     pthread_mutex_t head_lock;
     struct store_head head;
 };

@@ -60,7 +60,7 @@ static enum err check_key(enum store_kind kind, size_t key_len)
 static enum err check_change(enum store_kind kind, const void *key, size_t key_len)
 {
     TRY(check_key(kind, key_len));
-    if (kind == KIND_LEAF || kind == KIND_TILE ||
+    if (kind == KIND_LEAF || kind == KIND_TILE || kind == KIND_CHANGE ||
         (kind == KIND_META && (log_owns(key, key_len) || format_owns(key, key_len))))
         return ERR_DENIED;
     return OK;

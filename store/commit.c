@@ -1,6 +1,7 @@
 #include <string.h>
 #include "photod/base/log.h"
 #include "store/batch.h"
+#include "store/journal.h"
 #include "store/log.h"
 
 /*
@@ -37,8 +38,10 @@ static enum err change(struct store *s, const struct op *o)
 {
     switch (o->type) {
     case OP_PUT:
+        TRY(journal_note(s, o->kind, o->key, true));
         return s->ops->put(s, o->kind, o->key, o->value);
     case OP_DELETE:
+        TRY(journal_note(s, o->kind, o->key, false));
         return s->ops->remove(s, o->kind, o->key);
     case OP_LEAF:
         return log_append(s, o->key, o->value);
@@ -67,9 +70,12 @@ static enum err fill(struct store *s, struct store_batch *const *batches, size_t
 {
     uint64_t size = s->log->size;
 
+    journal_begin(s);
     for (size_t i = 0; i < count; i++)
         TRY(apply(s, batches[i], &outcomes[i]));
-    return s->log->size > size ? log_flush(s) : OK;
+    if (s->log->size > size)
+        TRY(log_flush(s));
+    return journal_flush(s, size, s->log->size);
 }
 
 static void answer_all(struct store_outcome *outcomes, size_t count, enum store_result result)
@@ -153,6 +159,7 @@ static enum store_result commit_group(struct store *s, struct store_batch *const
         return result;
     }
     log_publish(s);
+    journal_publish(s);
     e = s->ops->erase(s);
     if (e)
         doubt_erasures(s, e, batches, count, outcomes);

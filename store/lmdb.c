@@ -156,19 +156,22 @@ static bool has_prefix(const MDB_val *key, struct span prefix)
     return key->mv_size >= prefix.len && (!prefix.len || memcmp(key->mv_data, prefix.at, prefix.len) == 0);
 }
 
-static enum err walk(struct lmdb_env *env, MDB_cursor *cursor, struct span prefix, store_visit *visit,
-                     void *context)
+static enum err walk(struct lmdb_env *env, MDB_cursor *cursor, struct span prefix, struct span after,
+                     store_visit *visit, void *context)
 {
-    MDB_val key = lmdb_val(prefix), value;
-    int rc = mdb_cursor_get(cursor, &key, &value, prefix.len ? MDB_SET_RANGE : MDB_FIRST);
+    struct span first = after.len ? after : prefix;
+    MDB_val key = lmdb_val(first), value;
+    int rc = mdb_cursor_get(cursor, &key, &value, first.len ? MDB_SET_RANGE : MDB_FIRST);
 
+    if (!rc && after.len && key.mv_size == after.len && memcmp(key.mv_data, after.at, after.len) == 0)
+        rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
     for (; !rc && has_prefix(&key, prefix); rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT))
         TRY(visit(context, key.mv_data, key.mv_size, value.mv_data, value.mv_size));
     return rc == MDB_NOTFOUND ? OK : lmdb_err(env, rc, "read");
 }
 
-static enum err do_walk(struct store *s, enum store_kind kind, struct span prefix, store_visit *visit,
-                        void *context)
+static enum err do_walk(struct store *s, enum store_kind kind, struct span prefix, struct span after,
+                        store_visit *visit, void *context)
 {
     struct lmdb_env *env = env_of(s, kind);
     MDB_cursor *cursor;
@@ -178,7 +181,7 @@ static enum err do_walk(struct store *s, enum store_kind kind, struct span prefi
     TRY(lmdb_reader_take(env, &txn));
     e = lmdb_err(env, mdb_cursor_open(txn, env->dbi[kind], &cursor), "read");
     if (!e) {
-        e = walk(env, cursor, prefix, visit, context);
+        e = walk(env, cursor, prefix, after, visit, context);
         mdb_cursor_close(cursor);
     }
     lmdb_reader_give(env, txn);

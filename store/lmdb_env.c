@@ -28,6 +28,7 @@ static const char *const names[KIND_COUNT] = {
     [KIND_LEAF] = "leaf",
     [KIND_TILE] = "tile",
     [KIND_KEY] = "key",
+    [KIND_CHANGE] = "change",
 };
 
 static const char *const part_names[] = {[LMDB_PHOTOS] = "photos", [LMDB_KEYRING] = "keyring"};

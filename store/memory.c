@@ -220,16 +220,19 @@ static enum err memory_get(struct store *s, enum store_kind kind, struct span ke
     return result;
 }
 
-static enum err memory_walk(struct store *s, enum store_kind kind, struct span prefix, store_visit *visit,
-                            void *context)
+static enum err memory_walk(struct store *s, enum store_kind kind, struct span prefix, struct span after,
+                            store_visit *visit, void *context)
 {
     struct memory *m = memory_of(s);
     const struct table *t = &m->tables[kind];
     enum err result = OK;
 
     (void)pthread_mutex_lock(&m->lock);
-    for (size_t i = lower_bound(t, prefix); i < t->count && !result; i++) {
+    for (size_t i = lower_bound(t, after.len ? after : prefix); i < t->count && !result; i++) {
         const struct entry *e = &t->entries[i];
+
+        if (after.len && compare(e->key, after) == 0)
+            continue;
 
         if (e->key.len < prefix.len || (prefix.len && memcmp(e->key.at, prefix.at, prefix.len) != 0))
             break;

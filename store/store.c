@@ -1,5 +1,6 @@
 #include "store/backend.h"
 #include "store/format.h"
+#include "store/journal.h"
 #include "store/lmdb.h"
 #include "store/log.h"
 
@@ -7,6 +8,7 @@
 
 enum err store_init(struct store *s, const struct store_ops *ops)
 {
+    TRY(journal_new(&s->journal));
     s->log = calloc(1, sizeof *s->log);
     if (!s->log)
         return ERR_NOMEM;
@@ -18,11 +20,13 @@ enum err store_init(struct store *s, const struct store_ops *ops)
 enum err store_start(struct store *s)
 {
     TRY(format_check(s));
-    return log_load(s);
+    TRY(log_load(s));
+    return journal_load(s);
 }
 
 void store_clear(struct store *s)
 {
+    journal_free(s->journal);
     if (!s->log)
         return;
     (void)pthread_mutex_destroy(&s->head_lock);
@@ -64,7 +68,16 @@ enum err store_walk(struct store *s, enum store_kind kind, const void *prefix, s
     TRY(check_kind(kind));
     if (prefix_len > STORE_KEY_MAX)
         return OK;
-    return s->ops->walk(s, kind, (struct span){prefix, prefix_len}, visit, context);
+    return s->ops->walk(s, kind, (struct span){prefix, prefix_len}, (struct span){NULL, 0}, visit, context);
+}
+
+enum err store_walk_after(struct store *s, enum store_kind kind, const void *after, size_t after_len,
+                          store_visit *visit, void *context)
+{
+    TRY(check_kind(kind));
+    if (after_len > STORE_KEY_MAX)
+        return ERR_LIMIT;
+    return s->ops->walk(s, kind, (struct span){NULL, 0}, (struct span){after, after_len}, visit, context);
 }
 
 enum err store_count(struct store *s, enum store_kind kind, uint64_t *count)

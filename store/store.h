@@ -16,8 +16,8 @@
  * Two files of facts: `photos` (all kinds but KIND_KEY; copies may live
  * long) and `keyring` (KIND_KEY: wrapped DEKs; copies live at most 7 days).
  *
- * One thread commits: store_commit, store_log_proof, store_verify and all of
- * tiles.h are its own.  All other reads may come from any thread at any time.
+ * One thread commits: store_commit, store_log_proof, store_changes_since,
+ * store_verify and all of tiles.h are its own.  All other reads may come from any thread at any time.
  */
 struct store;
 
@@ -38,6 +38,7 @@ enum store_kind {
     KIND_LEAF = 12,     /* leaf index (8, BE) -> entry; written by the store itself */
     KIND_TILE = 13,     /* level (1), tile (8, BE) -> hashes; written by the store itself */
     KIND_KEY = 14,      /* subject, generation (8, BE) -> wrapped DEK; the keyring */
+    KIND_CHANGE = 15,   /* which keys a group touched; written by the store itself: journal.h */
     KIND_COUNT
 };
 
@@ -68,7 +69,7 @@ static inline void store_cleanup(struct store **held)
  * A batch: all of it, or nothing of it.  Sizes and kinds are checked as it is
  * filled: ERR_LIMIT for a key, value or leaf that is empty (keys, leaves) or
  * too large, ERR_DENIED for what the store writes itself (KIND_LEAF,
- * KIND_TILE, and `format` and `log` in KIND_META).
+ * KIND_TILE, KIND_CHANGE, and `format` and `log` in KIND_META).
  */
 struct store_batch;
 
@@ -138,10 +139,50 @@ typedef enum err store_visit(void *context, const unsigned char *key, size_t key
 /* All entries of the kind whose key starts with prefix.  Must not call the store from visit. */
 MUST_CHECK enum err store_walk(struct store *s, enum store_kind kind, const void *prefix, size_t prefix_len,
                                store_visit *visit, void *context);
+/* The same from the first entry after a key on (none: from the first), for a walk in several steps. */
+MUST_CHECK enum err store_walk_after(struct store *s, enum store_kind kind, const void *after,
+                                     size_t after_len, store_visit *visit, void *context);
 MUST_CHECK enum err store_count(struct store *s, enum store_kind kind, uint64_t *count);
 
 /* How full the volume is: bytes it has, bytes free for us. */
 MUST_CHECK enum err store_capacity(struct store *s, uint64_t *total, uint64_t *available);
+
+/* ---- Following ---- */
+
+#define STORE_LINE_BYTES 8
+
+/*
+ * Where somebody who follows the store stands: at the end of a committed
+ * group and, between two slices, so many changes into the next.  A store
+ * that was made anew, by a restore too, has another line.
+ */
+struct store_position {
+    unsigned char line[STORE_LINE_BYTES];
+    uint64_t number; /* groups that changed something, from the first */
+    uint64_t seen;
+};
+
+/* Where the store stands. */
+void store_position(struct store *s, struct store_position *now);
+
+/* value NULL: it is gone.  A non-zero return ends the slice and is returned. */
+typedef enum err store_change_visit(void *context, enum store_kind kind, const unsigned char *key,
+                                    size_t key_len, const unsigned char *value, size_t value_len);
+/*
+ * One slice: visits the keys that groups after *at touched, with their values
+ * as they stand now, until about max_bytes were visited, and moves *at.  A
+ * key may come more than once.  *level: *at is where the store stands, so
+ * whoever took every slice up to here, and before the first a walk over all
+ * kinds that began no earlier than *at was asked for, holds what the store
+ * holds: a slice may show values of later groups, but these come again.
+ *
+ * Leaves come in order, each with its side record behind it.  Not visited
+ * is what follows from them (KIND_TILE, the log's head), the format row, and
+ * a key that was only wrapped anew.  Expected: ERR_NOTFOUND when the journal
+ * does not reach back to *at, or is another line: take everything.
+ */
+MUST_CHECK enum err store_changes_since(struct store *s, struct store_position *at, size_t max_bytes,
+                                        store_change_visit *visit, void *context, bool *level);
 
 /* ---- The log ---- */
 

@@ -95,7 +95,7 @@ static enum err check_kind(struct search *v, enum store_kind kind)
     struct row r = {.search = v, .kind = kind};
     uint64_t count;
 
-    TRY(v->store->ops->walk(v->store, kind, (struct span){NULL, 0}, check_row, &r));
+    TRY(store_walk(v->store, kind, NULL, 0, check_row, &r));
     TRY(v->store->ops->count(v->store, kind, &count));
     if (r.count != count)
         found(v, kind, NULL, 0, "it has not as many entries as it says");
@@ -162,7 +162,7 @@ static enum err check_leaves(struct search *v, uint64_t from, uint64_t to)
     if (!there)
         return OK;
     log_index_encode(key, l.first);
-    TRY(v->store->ops->walk(v->store, KIND_LEAF, (struct span){key, sizeof key - 1}, check_leaf, &l));
+    TRY(store_walk(v->store, KIND_LEAF, key, sizeof key - 1, check_leaf, &l));
     for (uint64_t index = from; index < to; index++)
         if (!l.seen[index - l.first]) {
             log_index_encode(key, index);

@@ -356,5 +356,6 @@ TCase *store_conformance(const struct store_backend *backend)
     for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++)
         tcase_add_test(c, tests[i]);
     store_conformance_log(c);
+    store_conformance_changes(c);
     return c;
 }

@@ -18,5 +18,7 @@ TCase *store_conformance(const struct store_backend *backend);
 
 /* A part of it, in a file of its own: the log, and many writes. */
 void store_conformance_log(TCase *c);
+/* And another: who follows the store. */
+void store_conformance_changes(TCase *c);
 
 #endif

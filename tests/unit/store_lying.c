@@ -145,6 +145,8 @@ static enum err change(struct store *s, enum store_kind kind, struct span key, s
 
     if (l->lie == LIE_DROPS && next_random(l) % 1000 == 0)
         return OK;
+    if (l->lie == LIE_HIDES_CHANGES && kind == KIND_CHANGE && key.len > 1 && next_random(l) % 20 == 0)
+        value = (struct span){(const unsigned char *)"", 0};
     TRY(note(l, kind, key, value));
     TRY(tell(l, kind, key, value));
     return l->lie == LIE_REORDERS_LEAVES && kind == KIND_LEAF ? swap_leaves(l, l->steps) : OK;
@@ -198,10 +200,10 @@ static enum err lying_get(struct store *s, enum store_kind kind, struct span key
     return lying_of(s)->truth->ops->get(lying_of(s)->truth, kind, key, value);
 }
 
-static enum err lying_walk(struct store *s, enum store_kind kind, struct span prefix, store_visit *visit,
-                           void *context)
+static enum err lying_walk(struct store *s, enum store_kind kind, struct span prefix, struct span after,
+                           store_visit *visit, void *context)
 {
-    return lying_of(s)->truth->ops->walk(lying_of(s)->truth, kind, prefix, visit, context);
+    return lying_of(s)->truth->ops->walk(lying_of(s)->truth, kind, prefix, after, visit, context);
 }
 
 static enum err lying_count(struct store *s, enum store_kind kind, uint64_t *count)

@@ -14,6 +14,7 @@ enum lie {
     LIE_REORDERS_KEYS,   /* keys are deleted before the photos they open */
     LIE_REORDERS_LEAVES, /* of one group: neighbours change places */
     LIE_FORGETS,         /* the last group is lost when it is closed */
+    LIE_HIDES_CHANGES,   /* one part in twenty of the change journal is not written */
 };
 
 /* truth: borrowed until store_close of *out, and not used by others meanwhile. */

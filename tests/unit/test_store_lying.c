@@ -45,6 +45,7 @@ static const struct trial {
     {"one_that_deletes_keys_before_their_photos_is_found_out", LIE_REORDERS_KEYS, 0},
     {"one_that_mixes_up_the_leaves_of_a_group_is_found_out", LIE_REORDERS_LEAVES, 0},
     {"one_that_forgets_its_last_group_is_found_out", LIE_FORGETS, 0},
+    {"one_that_hides_what_it_changed_is_found_out", LIE_HIDES_CHANGES, 4},
 };
 
 /* How many tests fail; which, is printed. */
