@@ -57,6 +57,13 @@ static pid_t spawn(const struct rig *r, int control, char *const argv[])
         (void)dup2(log, STDERR_FILENO);
         (void)dup2(control, 3);
         (void)close_range(4, ~0U, 0);
+        if (r->clock_library) {
+            char shift[24];
+
+            (void)snprintf(shift, sizeof shift, "%lld", (long long)r->clock_shift_ms);
+            (void)setenv("LD_PRELOAD", r->clock_library, 1);
+            (void)setenv("CLOCK_SHIFT_MS", shift, 1);
+        }
         (void)execv(VAULT_PROGRAM, argv);
         _exit(99);
     }
@@ -158,13 +165,13 @@ void rig_link(struct rig *r, struct channel *c, enum process process, uint32_t i
     tell(r, MSG_LINK, &link, fds[1]);
 }
 
-static void run(struct rig *r)
+void rig_launch(struct rig *r)
 {
-    CLEANUP(message) struct message m = MESSAGE_NONE;
     char config[1024], program[] = "photod-vault";
     char *const argv[] = {program, NULL};
     int fds[2];
 
+    channel_close(&r->control);
     ck_assert_int_eq(channel_pair(fds), OK);
     r->control = (struct channel){fds[0], PROCESS_PARENT, PROCESS_VAULT, STATE_SERVE};
     r->pid = spawn(r, fds[1], argv);
@@ -174,6 +181,19 @@ static void run(struct rig *r)
     tell(r, MSG_ROOT_KEY, NULL, open(path_of(r, "root.key"), O_RDONLY | O_CLOEXEC));
     tell(r, MSG_LISTEN, NULL, listen_here(r));
     tell(r, MSG_GO, NULL, -1);
+}
+
+bool rig_is_ready(struct rig *r)
+{
+    struct pollfd p = {.fd = r->control.fd, .events = POLLIN};
+
+    return poll(&p, 1, 0) == 1;
+}
+
+void rig_join(struct rig *r)
+{
+    CLEANUP(message) struct message m = MESSAGE_NONE;
+
     if (channel_recv(&r->control, &m, true) || m.type != MSG_READY)
         show_log(r, "the vault is not ready");
     r->ready = m.is.ready;
@@ -205,7 +225,10 @@ void rig_start(struct rig *r)
 {
     char config[1024];
 
-    *r = (struct rig){.control = CHANNEL_CLOSED, .law = CHANNEL_CLOSED, .office = CHANNEL_CLOSED};
+    *r = (struct rig){.control = CHANNEL_CLOSED,
+                      .law = CHANNEL_CLOSED,
+                      .office = CHANNEL_CLOSED,
+                      .clock_library = r->clock_library};
     r->ctl = CHANNEL_CLOSED;
     for (unsigned i = 0; i < RIG_WORKERS; i++)
         r->workers[i] = CHANNEL_CLOSED;
@@ -213,7 +236,8 @@ void rig_start(struct rig *r)
     ck_assert_ptr_nonnull(mkdtemp(r->dir));
     (void)write_config(r, config, sizeof config);
     init_state(r);
-    run(r);
+    rig_launch(r);
+    rig_join(r);
     enrol(r);
 }
 
@@ -242,6 +266,19 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 {
     (void)st, (void)type, (void)ftw;
     return remove(path);
+}
+
+void rig_kill(struct rig *r)
+{
+    int status = 0;
+
+    if (r->pid <= 0)
+        return;
+    (void)kill(r->pid, SIGKILL);
+    (void)waitpid(r->pid, &status, 0);
+    r->pid = 0;
+    if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL)
+        show_log(r, "the vault had ended by itself");
 }
 
 void rig_clear(struct rig *r)
@@ -275,12 +312,17 @@ static bool receive(struct channel *c, struct message *out)
     return poll(&p, 1, PATIENCE_MS) == 1 && !channel_recv(c, out, true);
 }
 
+void rig_hear_any(struct rig *r, struct channel *c, struct message *out)
+{
+    if (!receive(c, out))
+        show_log(r, "no answer");
+}
+
 void rig_hear(struct rig *r, struct channel *c, struct message *out)
 {
-    do {
-        if (!receive(c, out))
-            show_log(r, "no answer");
-    } while (out->request != r->request);
+    do
+        rig_hear_any(r, c, out);
+    while (out->request != r->request);
 }
 
 void rig_ask(struct rig *r, struct channel *c, enum msg type, const void *shape, int fd, struct message *out,
@@ -424,7 +466,7 @@ struct shape_lookup rig_lookup(const struct rig *r, const char *state_id)
         .source = "192.0.2.1", .oca = "TEST-1", .basis = "missing-child-report", .operator= "tester" };
 
     memcpy(ask.fingerprint, r->fingerprint, sizeof ask.fingerprint);
-    clock_format(ask.reported_at, clock_wall_ms() - 60000);
+    clock_format(ask.reported_at, clock_wall_ms() + r->clock_shift_ms - 60000);
     (void)snprintf(ask.state_id, sizeof ask.state_id, "%s", state_id);
     return ask;
 }

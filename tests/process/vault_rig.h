@@ -25,12 +25,20 @@ struct rig {
     unsigned char fingerprint[32]; /* of an enrolled certificate */
     char key[100];                 /* of the district */
     uint32_t request;              /* the number of the last question */
+    const char *clock_library;     /* tests/fault/libclock.c, or NULL; set before rig_start() */
+    int64_t clock_shift_ms;        /* with it, how far the vault's day is ahead */
 };
 
 /* Makes the state, starts the vault, connects everybody and enrols agency, certificate, district and key. */
 void rig_start(struct rig *r);
 /* The vault must leave in order, with exit code 0: a sanitizer's finding fails the test here. */
 void rig_stop(struct rig *r);
+/* kill -9; what it said before can still be received.  It must have been alive. */
+void rig_kill(struct rig *r);
+/* Starts it again on the same state, in two steps: told to go; ready, and connected with everybody. */
+void rig_launch(struct rig *r);
+bool rig_is_ready(struct rig *r); /* in between: whether it has said so */
+void rig_join(struct rig *r);
 /* Kills it and removes the state. */
 void rig_clear(struct rig *r);
 /* A new channel in the place of an old one; index only counts for workers. */
@@ -42,7 +50,9 @@ struct channel *rig_channel(struct rig *r, enum process process, unsigned index)
 uint32_t rig_send(struct rig *r, struct channel *c, enum msg type, const void *shape, int fd);
 /* The answer to the last question; fails the test when none comes. */
 void rig_hear(struct rig *r, struct channel *c, struct message *out);
-/* Both, and the answer must be of that type. */
+/* Whatever it says next. */
+void rig_hear_any(struct rig *r, struct channel *c, struct message *out);
+/* Question and answer, which must be of that type. */
 void rig_ask(struct rig *r, struct channel *c, enum msg type, const void *shape, int fd, struct message *out,
              enum msg expected);
 /* The same; the answer must be REFUSED with that problem. */
@@ -74,10 +84,14 @@ struct shape_lookup rig_lookup(const struct rig *r, const char *state_id);
 int rig_bulk(const void *bytes, size_t len);
 /* A file in memory that anyone may still change. */
 int rig_unsealed(size_t len);
-/* A ZIP's listing: numbers 0 to count - 1, RIG_CHILD's photo and those of the children after it. */
-int rig_listing(uint32_t count);
-/* A roster: RIG_CHILD and the children after it, all opted in. */
-int rig_roster_table(uint32_t count);
+/* The State ID of child n; 0 is RIG_CHILD. */
+void rig_state_id(char out[static 10], uint32_t n);
+/* A ZIP's listing: numbers 0 to count - 1, the photos of child `first` and those after. */
+int rig_listing_of(uint32_t first, uint32_t count);
+int rig_listing(uint32_t count); /* of RIG_CHILD and those after */
+/* A roster: child `first` and those after, all opted in. */
+int rig_roster_of(uint32_t first, uint32_t count);
+int rig_roster_table(uint32_t count); /* of RIG_CHILD and those after */
 /* Three renditions that pass for JPEG. */
 void rig_pictures(int fds[static 3]);
 

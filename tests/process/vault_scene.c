@@ -26,7 +26,7 @@ int rig_unsealed(size_t len)
     return fd;
 }
 
-static void state_id_of(char *out, uint32_t n)
+void rig_state_id(char out[static 10], uint32_t n)
 {
     (void)snprintf(out, 10, "%09u", 12345678 + n);
 }
@@ -41,7 +41,7 @@ static int table_end(struct buf *b, const struct pack *p)
     return fd;
 }
 
-int rig_listing(uint32_t count)
+int rig_listing_of(uint32_t first, uint32_t count)
 {
     struct buf *b = NULL;
     struct pack p;
@@ -51,14 +51,19 @@ int rig_listing(uint32_t count)
     for (uint32_t n = 0; n < count; n++) {
         struct shape_zip_entry row = {.index = n, .bytes = 1000};
 
-        state_id_of(row.name, n);
+        rig_state_id(row.name, first + n);
         memcpy(row.name + 9, ".jpg", 5);
         pack_zip_entry(&p, &row);
     }
     return table_end(b, &p);
 }
 
-int rig_roster_table(uint32_t count)
+int rig_listing(uint32_t count)
+{
+    return rig_listing_of(0, count);
+}
+
+int rig_roster_of(uint32_t first, uint32_t count)
 {
     struct buf *b = NULL;
     struct pack p;
@@ -73,11 +78,16 @@ int rig_roster_table(uint32_t count)
                                        .born = {2015, 5, 17},
                                        .opt_in = 1};
 
-        state_id_of(row.state_id, n);
+        rig_state_id(row.state_id, first + n);
         row.opt_in_on = law_today(clock_wall_ms());
         pack_roster_row(&p, &row);
     }
     return table_end(b, &p);
+}
+
+int rig_roster_table(uint32_t count)
+{
+    return rig_roster_of(0, count);
 }
 
 void rig_pictures(int fds[static 3])
