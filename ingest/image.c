@@ -114,6 +114,7 @@ static enum err make_renditions(struct image_result *r, struct pixels *p, const 
         }
         TRY(make_rendition(&r->renditions[i], p, shapes[i].max_bytes));
     }
+    r->phash = phash_of(p);
     return OK;
 }
 

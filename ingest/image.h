@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "ingest/fault.h"
+#include "ingest/phash.h"
 #include "photod/base/buf.h"
 #include "photod/base/date.h"
 
@@ -27,6 +28,7 @@ struct image_rendition {
 struct image_result {
     struct image_rendition renditions[IMAGE_SHAPES_MAX]; /* one for each shape, in their order */
     uint32_t width, height;                              /* of the original, upright */
+    struct phash phash;                                  /* of the smallest rendition's pixels */
     struct date taken_on; /* EXIF DateTimeOriginal, unset when absent or implausible */
 };
 

@@ -1,3 +1,4 @@
+#include <string.h>
 #include "photod/base/log.h"
 #include "photod/base/text.h"
 #include "photod/intake/jobs.h"
@@ -36,10 +37,12 @@ static enum err answer_fault(struct worker *w, uint32_t request, const char *cod
 
 static enum err answer_done(struct worker *w, uint32_t request, const struct image_result *r)
 {
-    const struct shape_image_done done = {.exif_date = r->taken_on, .width = r->width, .height = r->height};
+    struct shape_image_done done = {
+        .exif_date = r->taken_on, .width = r->width, .height = r->height, .flat = r->phash.is_flat};
     int fds[RENDITIONS] = {-1, -1, -1};
     enum err e = OK;
 
+    memcpy(done.phash, r->phash.bits, sizeof done.phash);
     for (int i = 0; i < RENDITIONS && !e; i++)
         e = bulk_new(&fds[i], buf_bytes(r->renditions[i].jpeg), buf_len(r->renditions[i].jpeg));
     if (!e)

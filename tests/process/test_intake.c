@@ -109,6 +109,7 @@ END_TEST
 START_TEST(good_picture_becomes_three_renditions)
 {
     static const uint32_t sizes[3][3] = {{1200, 1500, 400000}, {480, 600, 100000}, {240, 300, 20000}};
+    static const unsigned char nothing[sizeof(struct shape_image_done){0}.phash] = {0};
     CLEANUP(buf) struct buf *jpeg = picture(1600, 2000);
     CLEANUP(message) struct message m = MESSAGE_NONE;
 
@@ -117,6 +118,8 @@ START_TEST(good_picture_becomes_three_renditions)
     ck_assert_uint_eq(m.is.image_done.width, 1600);
     ck_assert_uint_eq(m.is.image_done.height, 2000);
     ck_assert(!date_is_set(m.is.image_done.exif_date));
+    ck_assert_uint_eq(m.is.image_done.flat, 0);
+    ck_assert(memcmp(m.is.image_done.phash, nothing, sizeof nothing) != 0);
     for (unsigned i = 0; i < 3; i++) {
         struct bulk b;
         struct probe probe;
