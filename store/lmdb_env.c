@@ -29,6 +29,7 @@ static const char *const names[KIND_COUNT] = {
     [KIND_TILE] = "tile",
     [KIND_KEY] = "key",
     [KIND_CHANGE] = "change",
+    [KIND_MEMBER] = "member",
 };
 
 static const char *const part_names[] = {[LMDB_PHOTOS] = "photos", [LMDB_KEYRING] = "keyring"};

@@ -39,6 +39,7 @@ enum store_kind {
     KIND_TILE = 13,     /* level (1), tile (8, BE) -> hashes; written by the store itself */
     KIND_KEY = 14,      /* subject, generation (8, BE) -> wrapped DEK; the keyring */
     KIND_CHANGE = 15,   /* which keys a group touched; written by the store itself: journal.h */
+    KIND_MEMBER = 16,   /* batch id, sid -> generation (8, BE): the photos that a batch brought */
     KIND_COUNT
 };
 

@@ -52,16 +52,6 @@ enum err batch_put(struct vault *v, struct store_batch *b, const unsigned char i
 
 /* ---- One change of a batch: decided, committed, answered ---- */
 
-struct batch_job {
-    struct job job;
-    struct asker to;
-    struct actor actor;
-    unsigned char id[SUBJECT_BYTES];
-    struct shape_batch_record record;
-    struct upload *upload; /* batch_uploaded() only */
-    struct vault *vault;
-};
-
 void batch_fill_state(struct shape_batch_state *s, const unsigned char *id,
                       const struct shape_batch_record *r, uint32_t judged, uint64_t leaf)
 {
@@ -72,13 +62,15 @@ void batch_fill_state(struct shape_batch_state *s, const unsigned char *id,
         .files = r->files,
         .judged = judged,
         .stored = r->stored,
+        .photos = r->photos,
+        .earlier = r->earlier,
         .leaf = leaf,
     };
     hex_encode(s->batch, id, SUBJECT_BYTES);
     (void)snprintf(s->fault, sizeof s->fault, "%s", r->fault);
 }
 
-static void batch_job_done(struct vault *v, struct job *j)
+void batch_job_done(struct vault *v, struct job *j)
 {
     struct batch_job *c = (struct batch_job *)j;
     enum err e = job_result(j);
@@ -98,7 +90,7 @@ static void batch_job_done(struct vault *v, struct job *j)
     free(c);
 }
 
-static enum err batch_leaf(struct vault *v, struct batch_job *c, const char *type)
+enum err batch_job_leaf(struct vault *v, struct batch_job *c, const char *type)
 {
     struct leaf l;
 
@@ -112,7 +104,7 @@ static enum err batch_leaf(struct vault *v, struct batch_job *c, const char *typ
     return leaf_add(&l, v, c->job.batch, NULL);
 }
 
-static struct batch_job *batch_job_new(struct vault *v, struct asker to, const struct actor *a)
+struct batch_job *batch_job_new(struct vault *v, struct asker to, const struct actor *a)
 {
     struct batch_job *c = calloc(1, sizeof *c);
 
@@ -130,7 +122,7 @@ static struct batch_job *batch_job_new(struct vault *v, struct asker to, const s
     return c;
 }
 
-static void batch_job_give_up(struct vault *v, struct batch_job *c, struct asker to, enum err e)
+void batch_job_give_up(struct vault *v, struct batch_job *c, struct asker to, enum err e)
 {
     log_error("a batch could not be changed: %s", err_name(e));
     answer_refused(v, to, problem_of(e), NULL, 0);
@@ -156,7 +148,7 @@ static enum err create(struct vault *v, struct batch_job *c, struct date taken_o
     TRY(dek_make(v, c->job.batch, c->id, BATCH_CHUNKS, &d));
     TRY(dek_make(v, c->job.batch, c->id, BATCH_ROWS, &row_dek));
     TRY(batch_put(v, c->job.batch, c->id, &c->record));
-    TRY(batch_leaf(v, c, "batch-create"));
+    TRY(batch_job_leaf(v, c, "batch-create"));
     return committer_submit(v->committer, &c->job);
 }
 
@@ -216,8 +208,8 @@ enum err batch_find(struct vault *v, struct asker to, const struct shape_batch_n
 
 static const char *const state_names[] = {"staging", "staged", "committed", "undone"};
 
-static void refuse_state(struct vault *v, struct asker to, const struct actor *a,
-                         const struct shape_batch_record *r, const char *more)
+void batch_refuse_state(struct vault *v, struct asker to, const struct actor *a,
+                        const struct shape_batch_record *r, const char *more)
 {
     char text[200];
 
@@ -241,7 +233,7 @@ void answer_batch_upload(struct vault *v, struct peer *p, struct message *m)
     if (batch_find(v, to, &m->is.batch_name, &a, id, &r, &read))
         return;
     if (r.state != BATCH_STAGING || r.uploaded || upload_is_open(v, id)) {
-        refuse_state(v, to, &a, &r, r.uploaded ? " and has its upload" : ", an upload is under way");
+        batch_refuse_state(v, to, &a, &r, r.uploaded ? " and has its upload" : ", an upload is under way");
         return;
     }
     if (!spool_has_room(v)) {
@@ -293,7 +285,7 @@ static enum err uploaded(struct vault *v, struct batch_job *c)
     c->record.bytes = c->upload->bytes;
     TRY(record_expect(c->job.batch, KIND_BATCH, c->id, &read));
     TRY(batch_put(v, c->job.batch, c->id, &c->record));
-    TRY(batch_leaf(v, c, "batch-upload"));
+    TRY(batch_job_leaf(v, c, "batch-upload"));
     c->job.work = sync_upload;
     c->job.done = uploaded_done;
     return committer_submit(v->committer, &c->job);
@@ -315,53 +307,4 @@ void batch_uploaded(struct vault *v, struct asker to, struct upload *u)
     spool_remove(v, u->spool_id);
     upload_forget(v, u);
     batch_job_give_up(v, c, to, e);
-}
-
-/* ---- Commit and undo ---- */
-
-static void change_state(struct vault *v, struct peer *p, struct message *m, enum batch_state from,
-                         enum batch_state into, const char *leaf_type)
-{
-    CLEANUP(record) struct record read = RECORD_NONE;
-    struct asker to = asker_of(p, m);
-    struct batch_job *c;
-    struct shape_batch_record r;
-    unsigned char id[SUBJECT_BYTES];
-    struct actor a;
-    enum err e;
-
-    if (batch_find(v, to, &m->is.batch_name, &a, id, &r, &read))
-        return;
-    if (r.state != from || r.fault[0]) {
-        refuse_state(v, to, &a, &r, r.fault[0] ? " and its upload is of no use" : "");
-        return;
-    }
-    c = batch_job_new(v, to, &a);
-    e = c ? OK : ERR_NOMEM;
-    if (!e) {
-        memcpy(c->id, id, sizeof c->id);
-        c->record = r;
-        c->record.state = (unsigned char)into;
-        if (into == BATCH_COMMITTED)
-            c->record.committed_ms = (uint64_t)clock_wall_ms();
-        e = record_expect(c->job.batch, KIND_BATCH, id, &read);
-    }
-    if (!e)
-        e = batch_put(v, c->job.batch, id, &c->record);
-    if (!e)
-        e = batch_leaf(v, c, leaf_type);
-    if (!e)
-        e = committer_submit(v->committer, &c->job);
-    if (e)
-        batch_job_give_up(v, c, to, e);
-}
-
-void answer_batch_commit(struct vault *v, struct peer *p, struct message *m)
-{
-    change_state(v, p, m, BATCH_STAGED, BATCH_COMMITTED, "batch-commit");
-}
-
-void answer_batch_undo(struct vault *v, struct peer *p, struct message *m)
-{
-    change_state(v, p, m, BATCH_COMMITTED, BATCH_UNDONE, "batch-undo");
 }

@@ -1,6 +1,7 @@
 #ifndef PHOTOD_VAULT_BATCH_H
 #define PHOTOD_VAULT_BATCH_H
 
+#include "photod/vault/commit.h"
 #include "photod/vault/upload.h"
 
 /*
@@ -10,7 +11,7 @@
  *   staging    created; then uploaded; then each file judged (staging.c)
  *   staged     every file has its row; nothing is visible yet
  *   committed  one record changes, and every photo of it is the current one
- *   undone     one record changes back
+ *   undone     one record changes, and none is; what it brought is erased (undo.c)
  */
 /* Its DEKs, by generation: of the upload, until it is judged; of the report, for 7 days. */
 #define BATCH_CHUNKS 0
@@ -32,10 +33,33 @@ MUST_CHECK enum err batch_find(struct vault *v, struct asker to, const struct sh
 void batch_fill_state(struct shape_batch_state *s, const unsigned char *id,
                       const struct shape_batch_record *r, uint32_t judged, uint64_t leaf);
 
+/*
+ * One change of a batch: decided, committed with the record as it was read,
+ * answered with its new state.
+ */
+struct batch_job {
+    struct job job;
+    struct asker to;
+    struct actor actor;
+    unsigned char id[SUBJECT_BYTES];
+    struct shape_batch_record record; /* as it becomes */
+    struct upload *upload;            /* batch_uploaded() only */
+    struct vault *vault;
+};
+/* NULL: no memory. */
+struct batch_job *batch_job_new(struct vault *v, struct asker to, const struct actor *a);
+/* Adds the leaf: district, credential, batch, files, stored. */
+MUST_CHECK enum err batch_job_leaf(struct vault *v, struct batch_job *c, const char *type);
+/* The usual done(): answers, frees. */
+void batch_job_done(struct vault *v, struct job *j);
+/* Answers with what went wrong; c may be NULL. */
+void batch_job_give_up(struct vault *v, struct batch_job *c, struct asker to, enum err e);
+/* Refuses: "the batch is <state><more>". */
+void batch_refuse_state(struct vault *v, struct asker to, const struct actor *a,
+                        const struct shape_batch_record *r, const char *more);
+
 void answer_batch_create(struct vault *v, struct peer *p, struct message *m);
 void answer_batch_upload(struct vault *v, struct peer *p, struct message *m);
-void answer_batch_commit(struct vault *v, struct peer *p, struct message *m);
-void answer_batch_undo(struct vault *v, struct peer *p, struct message *m);
 /* The upload is whole: takes it over, starts the judging once that is durable. */
 void batch_uploaded(struct vault *v, struct asker to, struct upload *u);
 

@@ -60,17 +60,14 @@ static enum err expect_open(struct store_batch *b, const struct open_erasures *o
 static enum err finish_batch(struct vault *v, struct store_batch *b, const struct open_erasures *open)
 {
     for (size_t i = 0; i < open->count; i++) {
-        uint64_t generation = 0;
         struct leaf l;
 
-        for (size_t n = SID_BYTES; n < KEY_BYTES; n++)
-            generation = generation << 8 | open->row[i].key[n];
         leaf_begin(&l, "erase-done");
         if (open->row[i].what == ERASED_BATCH)
             leaf_hex(&l, "batch", open->row[i].key, SUBJECT_BYTES);
         else
             leaf_commit(&l, v, "child", open->row[i].key, SID_BYTES);
-        leaf_number(&l, "generation", generation);
+        leaf_number(&l, "generation", generation_of(open->row[i].key + SUBJECT_BYTES));
         TRY(leaf_add(&l, v, b, NULL));
         TRY(store_batch_delete(b, KIND_ERASURE, open->row[i].key, KEY_BYTES));
     }

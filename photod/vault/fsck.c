@@ -150,6 +150,26 @@ static enum err check_row(struct vault *v, const struct value *x)
     return check_under_dek(v, x, &b, BATCH_ROWS, &plain);
 }
 
+/* Its photo stands in the child's list, under that number. */
+static enum err check_member(struct vault *v, const struct value *x)
+{
+    CLEANUP(record) struct record list = RECORD_NONE;
+    struct shape_generation_record g;
+    struct take t;
+
+    if (x->key_len != MEMBER_KEY_BYTES || buf_len(x->bytes) != 8)
+        return ERR_CORRUPT;
+    TRY(record_get(v, KIND_GENERATION, SEAL_GENERATION, x->key + SUBJECT_BYTES, NULL, &list));
+    t = record_take(&list);
+    while (take_more(&t)) {
+        take_generation_record(&t, &g);
+        if (!t.err && g.generation == generation_of(buf_bytes(x->bytes)) &&
+            memcmp(g.batch, x->key, SUBJECT_BYTES) == 0)
+            return OK;
+    }
+    return ERR_CORRUPT;
+}
+
 static enum err check_key(struct vault *v, const struct value *x)
 {
     CLEANUP(dek) struct dek *d = NULL;
@@ -230,6 +250,7 @@ static const struct phase {
     {KIND_RENDITION, "rendition", true, check_rendition},
     {KIND_BATCH, "batch", false, check_batch},
     {KIND_ROW, "row", false, check_row},
+    {KIND_MEMBER, "member", false, check_member},
     {KIND_CASE, "case", false, check_case},
     {KIND_PRINCIPAL, "principal", false, check_principal},
     {KIND_META, "meta", false, check_meta},

@@ -21,6 +21,7 @@
 #include "photod/vault/serve.h"
 #include "photod/vault/staging.h"
 #include "photod/vault/student.h"
+#include "photod/vault/undo.h"
 
 /* The parent does not start a vault again that leaves with this before it was ready. */
 #define EXIT_CANNOT_OPEN 3
@@ -47,8 +48,9 @@ static void recover(struct vault *v)
     spool_sweep(v, keep_spool);
     erasures_finish(v);
     rotation_resume(v);
-    v->batches_waiting = true;
+    v->batches_waiting = v->undos_waiting = true;
     staging_wake(v);
+    undo_wake(v);
 }
 
 static void leaf_of_start(struct vault *v)

@@ -150,6 +150,17 @@ static enum err put_generation(struct vault *v, struct store_batch *b, const str
     return record_put(v, b, KIND_GENERATION, SEAL_GENERATION, s->sid, NULL, plain);
 }
 
+/* So that the batch's photos are found when it is taken back. */
+static enum err put_member(struct store_batch *b, const unsigned char *batch_id, const unsigned char *sid,
+                           uint64_t generation)
+{
+    unsigned char member[MEMBER_KEY_BYTES], dek[KEY_BYTES];
+
+    key_of_member(member, batch_id, sid);
+    key_of_dek(dek, sid, generation);
+    return store_batch_put(b, KIND_MEMBER, member, sizeof member, dek + SUBJECT_BYTES, 8);
+}
+
 static enum err put_photo(struct vault *v, struct store_batch *b, const struct student *s,
                           const unsigned char *batch_id, struct date taken_on, const int pictures[static 3])
 {
@@ -159,6 +170,7 @@ static enum err put_photo(struct vault *v, struct store_batch *b, const struct s
     struct leaf l;
 
     TRY(put_generation(v, b, s, batch_id, taken_on, &generation));
+    TRY(put_member(b, batch_id, s->sid, generation));
     TRY(dek_make(v, b, s->sid, generation, &d));
     for (unsigned r = 0; r < RENDITION_COUNT; r++)
         TRY(put_rendition(b, s, d, generation, (enum rendition)r, pictures[r]));

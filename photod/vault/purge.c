@@ -88,6 +88,13 @@ static enum err list_sids(struct vault *v, unsigned char (**out)[SID_BYTES], siz
 
 /* ---- Erasing ---- */
 
+static const char *two_years_old(void *context, const struct shape_generation_record *g)
+{
+    const struct purge_job *j = context;
+
+    return photo_is_servable(g->taken_on, j->today) ? NULL : "two-years-old";
+}
+
 static enum err purge_child(struct vault *v, struct purge_job *j, const unsigned char *sid)
 {
     CLEANUP(student) struct student s = {.answer_count = 0};
@@ -105,7 +112,7 @@ static enum err purge_child(struct vault *v, struct purge_job *j, const unsigned
         j->step_lapsed++;
         return student_erase(&s, v, j->job.batch, "consent-lapsed");
     }
-    TRY(student_erase_expired(&s, v, j->job.batch, j->today, &gone));
+    TRY(student_erase_photos(&s, v, j->job.batch, two_years_old, j, &gone));
     j->step_expired += gone;
     return gone ? student_expect(&s, j->job.batch) : OK;
 }

@@ -32,6 +32,22 @@ void key_of_row(unsigned char key[static ROW_KEY_BYTES], const unsigned char *ba
     put_be(key + SUBJECT_BYTES, row, 4);
 }
 
+void key_of_member(unsigned char key[static MEMBER_KEY_BYTES], const unsigned char *batch,
+                   const unsigned char *sid)
+{
+    memcpy(key, batch, SUBJECT_BYTES);
+    memcpy(key + SUBJECT_BYTES, sid, SID_BYTES);
+}
+
+uint64_t generation_of(const unsigned char bytes[static 8])
+{
+    uint64_t value = 0;
+
+    for (size_t i = 0; i < 8; i++)
+        value = value << 8 | bytes[i];
+    return value;
+}
+
 struct binding binding_of(enum seal_class class, const unsigned char *subject, uint64_t generation)
 {
     struct binding b = {.class = class, .generation = generation};

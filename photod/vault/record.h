@@ -12,11 +12,16 @@
 #define KEY_BYTES           (SUBJECT_BYTES + 8)
 #define RENDITION_KEY_BYTES (KEY_BYTES + 1)
 #define ROW_KEY_BYTES       (SUBJECT_BYTES + 4)
+#define MEMBER_KEY_BYTES    (SUBJECT_BYTES + SID_BYTES)
 
 void key_of_dek(unsigned char key[static KEY_BYTES], const unsigned char *subject, uint64_t generation);
 void key_of_rendition(unsigned char key[static RENDITION_KEY_BYTES], const unsigned char *sid,
                       uint64_t generation, unsigned rendition);
 void key_of_row(unsigned char key[static ROW_KEY_BYTES], const unsigned char *batch, uint32_t row);
+void key_of_member(unsigned char key[static MEMBER_KEY_BYTES], const unsigned char *batch,
+                   const unsigned char *sid);
+/* The number that the last 8 bytes of a key or a member's value hold. */
+uint64_t generation_of(const unsigned char bytes[static 8]);
 
 struct binding binding_of(enum seal_class class, const unsigned char *subject, uint64_t generation);
 

@@ -16,6 +16,7 @@
 #include "photod/vault/serve.h"
 #include "photod/vault/spool.h"
 #include "photod/vault/staging.h"
+#include "photod/vault/undo.h"
 #include "photod/vault/withdraw.h"
 #include "photod/vault/worker.h"
 
@@ -252,6 +253,7 @@ static void tick(struct vault *v)
     if (steady >= next_wake) {
         next_wake = steady + WAKE_MS;
         staging_wake(v);
+        undo_wake(v);
     }
 }
 

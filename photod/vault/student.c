@@ -47,6 +47,13 @@ enum err student_load_sid(struct student *out, struct vault *v, const unsigned c
     return record_get(v, KIND_STUDENT, SEAL_STUDENT, out->sid, d, &out->details);
 }
 
+enum err student_load_photos(struct student *out, struct vault *v, const unsigned char sid[static SID_BYTES])
+{
+    *out = (struct student){.answer_count = 0};
+    memcpy(out->sid, sid, sizeof out->sid);
+    return record_get(v, KIND_GENERATION, SEAL_GENERATION, out->sid, NULL, &out->generations);
+}
+
 void student_clear(struct student *s)
 {
     record_clear(&s->consent);
@@ -224,25 +231,24 @@ bool student_is_of(const struct student *s, const char *district)
 static enum err erase_visit(void *context, const unsigned char *key, size_t key_len,
                             const unsigned char *value, size_t value_len)
 {
-    uint64_t generation = 0;
-
     (void)value, (void)value_len;
     if (key_len != KEY_BYTES)
         return ERR_CORRUPT;
-    for (size_t i = SUBJECT_BYTES; i < KEY_BYTES; i++)
-        generation = generation << 8 | key[i];
-    return dek_erase(context, key, generation, ERASED_CHILD);
+    return dek_erase(context, key, generation_of(key + SUBJECT_BYTES), ERASED_CHILD);
 }
 
-static enum err delete_renditions(const struct student *s, struct store_batch *b, uint64_t generation)
+/* Everything of one photo but its DEK and its place in the list. */
+static enum err delete_photo(struct store_batch *b, const unsigned char *sid,
+                             const struct shape_generation_record *g)
 {
-    unsigned char key[RENDITION_KEY_BYTES];
+    unsigned char key[RENDITION_KEY_BYTES], member[MEMBER_KEY_BYTES];
 
     for (unsigned r = 0; r < RENDITION_COUNT; r++) {
-        key_of_rendition(key, s->sid, generation, r);
+        key_of_rendition(key, sid, g->generation, r);
         TRY(store_batch_delete(b, KIND_RENDITION, key, sizeof key));
     }
-    return OK;
+    key_of_member(member, g->batch, sid);
+    return store_batch_delete(b, KIND_MEMBER, member, sizeof member);
 }
 
 static enum err put_erased(const struct student *s, struct vault *v, struct store_batch *b)
@@ -260,15 +266,18 @@ static enum err put_erased(const struct student *s, struct vault *v, struct stor
     return record_put(v, b, KIND_META, SEAL_META, id, NULL, plain);
 }
 
-static enum err intent(const struct student *s, struct vault *v, struct store_batch *b, const char *reason)
+/* generation 0: all of the child. */
+static enum err intent(struct vault *v, struct store_batch *b, const unsigned char *sid, uint64_t generation,
+                       const char *reason)
 {
     struct leaf l;
 
     leaf_begin(&l, "erase-intent");
-    leaf_commit(&l, v, "child", s->sid, sizeof s->sid);
+    leaf_commit(&l, v, "child", sid, SID_BYTES);
+    if (generation)
+        leaf_number(&l, "generation", generation);
     leaf_text(&l, "reason", reason);
-    TRY(leaf_add(&l, v, b, NULL));
-    return put_erased(s, v, b);
+    return leaf_add(&l, v, b, NULL);
 }
 
 enum err student_erase(const struct student *s, struct vault *v, struct store_batch *b, const char *reason)
@@ -276,19 +285,36 @@ enum err student_erase(const struct student *s, struct vault *v, struct store_ba
     struct take t = record_take(&s->generations);
     struct shape_generation_record g;
 
-    TRY(intent(s, v, b, reason));
+    TRY(intent(v, b, s->sid, 0, reason));
+    TRY(put_erased(s, v, b));
     TRY(store_batch_delete(b, KIND_STUDENT, s->sid, sizeof s->sid));
     TRY(store_batch_delete(b, KIND_GENERATION, s->sid, sizeof s->sid));
     while (take_more(&t)) {
         take_generation_record(&t, &g);
-        TRY(delete_renditions(s, b, g.generation));
+        TRY(delete_photo(b, s->sid, &g));
     }
     TRY(take_end(&t));
     return store_walk(v->store, KIND_KEY, s->sid, sizeof s->sid, erase_visit, b);
 }
 
-enum err student_erase_expired(const struct student *s, struct vault *v, struct store_batch *b,
-                               struct date today, uint32_t *gone)
+enum err photo_erase(struct vault *v, struct store_batch *b, const unsigned char sid[static SID_BYTES],
+                     const struct shape_generation_record *g, const char *reason)
+{
+    TRY(intent(v, b, sid, g->generation, reason));
+    TRY(dek_erase(b, sid, g->generation, ERASED_CHILD));
+    return delete_photo(b, sid, g);
+}
+
+static enum err put_list(const struct student *s, struct vault *v, struct store_batch *b,
+                         const struct buf *list)
+{
+    if (buf_len(list))
+        return record_put(v, b, KIND_GENERATION, SEAL_GENERATION, s->sid, NULL, list);
+    return store_batch_delete(b, KIND_GENERATION, s->sid, sizeof s->sid);
+}
+
+enum err student_erase_photos(const struct student *s, struct vault *v, struct store_batch *b,
+                              photo_goes *why, void *context, uint32_t *gone)
 {
     CLEANUP(buf) struct buf *left = NULL;
     struct take t = record_take(&s->generations);
@@ -299,23 +325,21 @@ enum err student_erase_expired(const struct student *s, struct vault *v, struct 
     TRY(buf_new(&left, 1u << 20));
     p = PACK(left);
     while (take_more(&t)) {
+        const char *reason;
+
         take_generation_record(&t, &g);
-        if (t.err)
-            break;
-        if (photo_is_servable(g.taken_on, today)) {
+        reason = t.err ? NULL : why(context, &g);
+        if (!reason) {
             pack_generation_record(&p, &g);
             continue;
         }
-        TRY(dek_erase(b, s->sid, g.generation, ERASED_CHILD));
-        TRY(delete_renditions(s, b, g.generation));
+        TRY(photo_erase(v, b, s->sid, &g, reason));
         ++*gone;
     }
     TRY(take_end(&t));
     TRY(pack_end(&p));
     if (!*gone)
         return OK;
-    TRY(intent(s, v, b, "two-years-old"));
-    if (buf_len(left))
-        return record_put(v, b, KIND_GENERATION, SEAL_GENERATION, s->sid, NULL, left);
-    return store_batch_delete(b, KIND_GENERATION, s->sid, sizeof s->sid);
+    TRY(put_erased(s, v, b));
+    return put_list(s, v, b, left);
 }

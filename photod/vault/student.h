@@ -20,6 +20,9 @@ struct student {
 MUST_CHECK enum err student_load(struct student *out, struct vault *v, const char *state_id);
 MUST_CHECK enum err student_load_sid(struct student *out, struct vault *v,
                                      const unsigned char sid[static SID_BYTES]);
+/* The list of photos alone: for who judges nothing but that. */
+MUST_CHECK enum err student_load_photos(struct student *out, struct vault *v,
+                                        const unsigned char sid[static SID_BYTES]);
 void student_clear(struct student *s);
 static inline void student_cleanup(struct student *s)
 {
@@ -54,12 +57,18 @@ MUST_CHECK enum err student_add_answer(struct student *s, struct vault *v, struc
 
 /*
  * Adds to a batch the erasing of everything but the answers, or of the
- * photos that are too old: intent leaf, open erasures, record, renditions
- * and DEKs.  Once it is committed, erasures_finish() (erasure.h) ends it.
+ * photos that why() gives a reason for (a code, for the leaf; NULL: the
+ * photo stays): intent leaf, open erasure, record, renditions and DEK of
+ * each.  Once it is committed, erasures_finish() (erasure.h) ends it.
  */
 MUST_CHECK enum err student_erase(const struct student *s, struct vault *v, struct store_batch *b,
                                   const char *reason);
-MUST_CHECK enum err student_erase_expired(const struct student *s, struct vault *v, struct store_batch *b,
-                                          struct date today, uint32_t *gone);
+typedef const char *photo_goes(void *context, const struct shape_generation_record *g);
+MUST_CHECK enum err student_erase_photos(const struct student *s, struct vault *v, struct store_batch *b,
+                                         photo_goes *why, void *context, uint32_t *gone);
+/* One photo, but not its place in the list: for a list that does not open. */
+MUST_CHECK enum err photo_erase(struct vault *v, struct store_batch *b,
+                                const unsigned char sid[static SID_BYTES],
+                                const struct shape_generation_record *g, const char *reason);
 
 #endif

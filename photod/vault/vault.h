@@ -42,11 +42,12 @@ struct vault {
     struct lookup *lookups; /* lookups not answered yet: lookup.c */
     struct upload *uploads; /* uploads under way: upload.c */
     uint64_t next_upload_id;
-    struct staging *staging;    /* the batch being judged: staging.c */
-    bool batches_waiting;       /* some may be uploaded and not judged */
-    struct roster_job *rosters; /* rosters being parsed: roster.c */
-    struct rotation *rotation;  /* the ring key being replaced: rotate.c */
-    int64_t purged_day;         /* the civil day of the last purge, as days since 1970; 0: none */
+    struct staging *staging;     /* the batch being judged: staging.c */
+    bool batches_waiting;        /* some may be uploaded and not judged */
+    bool undos_waiting, undoing; /* what undone batches brought is to be erased; is being erased: undo.c */
+    struct roster_job *rosters;  /* rosters being parsed: roster.c */
+    struct rotation *rotation;   /* the ring key being replaced: rotate.c */
+    int64_t purged_day;          /* the civil day of the last purge, as days since 1970; 0: none */
     bool purging;
     bool unhealthy;          /* a commit took longer than a second */
     int64_t heartbeat_ms;    /* steady time at which the next one is due; 0: now */

@@ -128,6 +128,11 @@ static json_t *batch_json(const struct shape_batch_state *is)
                   batch_states[is->state], "taken_on", answer_date(is->taken_on), "created_at",
                   answer_time(is->created_ms), "files", (json_int_t)is->files, "judged",
                   (json_int_t)is->judged, "stored", (json_int_t)is->stored);
+    if (o && (is->state == BATCH_COMMITTED || is->state == BATCH_UNDONE)) {
+        (void)json_object_set_new(o, "photos", json_integer(is->photos));
+        (void)json_object_set_new(o, is->state == BATCH_COMMITTED ? "replaced" : "restored",
+                                  json_integer(is->earlier));
+    }
     if (o && is->fault[0])
         (void)json_object_set_new(o, "fault", answer_text(is->fault));
     return o;

@@ -108,6 +108,22 @@ struct channel *rig_batch(struct rig *r, struct shape_batch_name *ask);
 struct shape_batch_state rig_batch_staged(struct rig *r, const struct shape_batch_name *ask);
 /* Judges a batch of RIG_CHILD's photo as an honest worker would; zip: who was asked to open it. */
 void rig_judge(struct rig *r, struct channel *zip);
+/* What the workers find in one file. */
+struct rig_picture {
+    const char *bytes; /* the file; NULL: some that no other has */
+    struct shape_image_done done;
+};
+/*
+ * Judges a batch whose ZIP holds the photos of the first `count` children.
+ * pictures: one for each, or NULL for ordinary ones.  How many were given to
+ * a worker to normalise.
+ */
+uint32_t rig_judge_all(struct rig *r, struct channel *zip, uint32_t count,
+                       const struct rig_picture *pictures);
+/* Commits or undoes (MSG_BATCH_COMMIT, _UNDO) and returns the answer. */
+struct shape_batch_state rig_batch_step(struct rig *r, const struct shape_batch_name *ask, enum msg step);
+/* What is left of the n-th child. */
+struct shape_erasure_state rig_left(struct rig *r, uint32_t n);
 /* Roster, batch, photo, commit: RIG_CHILD's photo is served. */
 void rig_child(struct rig *r);
 

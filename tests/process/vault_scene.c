@@ -217,6 +217,83 @@ void rig_judge(struct rig *r, struct channel *zip)
     zip->state = STATE_IDLE;
 }
 
+/* The worker answers what it was asked; false: it is to let the ZIP go. */
+static bool judge_one(struct rig *r, struct channel *c, const struct rig_picture *pictures, uint32_t *images)
+{
+    static unsigned different;
+    CLEANUP(message) struct message m = MESSAGE_NONE;
+    struct shape_image_done done = {.width = 1200, .height = 1500};
+    CLEANUP(bulk) struct bulk entry = {(const unsigned char *)"", 0};
+    const struct rig_picture *p;
+    char text[64];
+    int fds[3];
+
+    ck_assert_int_eq(channel_recv(c, &m, true), OK);
+    if (m.type == MSG_ZIP_CLOSE) {
+        c->state = STATE_IDLE;
+        return false;
+    }
+    if (m.type == MSG_ZIP_READ) {
+        p = pictures ? &pictures[m.is.zip_index.index] : NULL;
+        (void)snprintf(text, sizeof text, "%u %u", m.is.zip_index.index, ++different);
+        if (p && p->bytes)
+            (void)snprintf(text, sizeof text, "%u %s", m.is.zip_index.index, p->bytes);
+        rig_worker_say(r, c, MSG_ZIP_BYTES, &m.is.zip_index, rig_bulk(text, strlen(text)), STATE_ZIP);
+        return true;
+    }
+    ck_assert_int_eq(m.type, MSG_IMAGE);
+    ck_assert_int_eq(bulk_map(&entry, m.fds[0], 64), OK);
+    if (pictures)
+        done = pictures[strtoul((const char *)entry.bytes, NULL, 10)].done;
+    rig_pictures(fds);
+    ck_assert_int_eq(channel_send(c, MSG_IMAGE_DONE, 0, &done, fds, 3, true), OK);
+    for (unsigned i = 0; i < 3; i++)
+        (void)close(fds[i]);
+    ++*images;
+    return true;
+}
+
+uint32_t rig_judge_all(struct rig *r, struct channel *zip, uint32_t count, const struct rig_picture *pictures)
+{
+    const struct shape_zip_listed listed = {.count = count};
+    uint32_t images = 0;
+    bool more = true;
+
+    rig_worker_say(r, zip, MSG_ZIP_LISTED, &listed, rig_listing(count), STATE_ZIP);
+    while (more) {
+        struct pollfd fds[RIG_WORKERS];
+
+        for (unsigned i = 0; i < RIG_WORKERS; i++) {
+            fds[i] = (struct pollfd){.fd = r->workers[i].fd, .events = POLLIN};
+            if (&r->workers[i] != zip)
+                r->workers[i].state = STATE_IDLE;
+        }
+        ck_assert_msg(poll(fds, RIG_WORKERS, 20000) > 0, "no worker is asked");
+        for (unsigned i = 0; more && i < RIG_WORKERS; i++)
+            if (fds[i].revents)
+                more = judge_one(r, &r->workers[i], pictures, &images);
+    }
+    return images;
+}
+
+struct shape_batch_state rig_batch_step(struct rig *r, const struct shape_batch_name *ask, enum msg step)
+{
+    CLEANUP(message) struct message m = MESSAGE_NONE;
+
+    rig_ask(r, &r->office, step, ask, -1, &m, MSG_BATCH_STATE);
+    return m.is.batch_state;
+}
+
+struct shape_erasure_state rig_left(struct rig *r, uint32_t n)
+{
+    CLEANUP(message) struct message m = MESSAGE_NONE;
+    struct shape_erasure ask = {.state_id = ""};
+
+    rig_state_id(ask.state_id, n);
+    rig_ask(r, &r->ctl, MSG_ERASURE, &ask, -1, &m, MSG_ERASURE_IS);
+    return m.is.erasure_state;
+}
+
 void rig_child(struct rig *r)
 {
     CLEANUP(message) struct message m = MESSAGE_NONE;

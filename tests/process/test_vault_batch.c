@@ -1,0 +1,266 @@
+/* photod-vault itself; the test is its parent, the office door and honest workers: the life of batches. */
+#include <check.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include "lawapi/problem.h"
+#include "photod/base/clock.h"
+#include "vault_rig.h"
+
+#define CHILDREN 100 /* more than one step of an erasure holds */
+
+static struct rig rig;
+
+static void setup(void)
+{
+    rig_start(&rig);
+}
+
+static void teardown(void)
+{
+    rig_clear(&rig);
+}
+
+/* A batch of the first `count` children, judged. */
+static void stage(struct shape_batch_name *ask, uint32_t count)
+{
+    (void)rig_judge_all(&rig, rig_batch(&rig, ask), count, NULL);
+    ck_assert_uint_eq(rig_batch_staged(&rig, ask).stored, count);
+}
+
+static void commit(const struct shape_batch_name *ask)
+{
+    ck_assert_uint_eq(rig_batch_step(&rig, ask, MSG_BATCH_COMMIT).state, BATCH_COMMITTED);
+}
+
+static void undo(const struct shape_batch_name *ask)
+{
+    ck_assert_uint_eq(rig_batch_step(&rig, ask, MSG_BATCH_UNDO).state, BATCH_UNDONE);
+}
+
+static void undo_refused(const struct shape_batch_name *ask, enum problem problem)
+{
+    rig_refused(&rig, &rig.office, MSG_BATCH_UNDO, ask, -1, problem);
+}
+
+static bool is_served(void)
+{
+    struct shape_lookup ask = rig_lookup(&rig, RIG_CHILD);
+    CLEANUP(message) struct message m = MESSAGE_NONE;
+
+    (void)rig_send(&rig, &rig.law, MSG_LOOKUP, &ask, -1);
+    rig_hear(&rig, &rig.law, &m);
+    ck_assert(m.type == MSG_RELEASED || m.type == MSG_NONE);
+    return m.type == MSG_RELEASED;
+}
+
+/* Waits until the first `count` children have that many photos each, with their keys, and nothing is open. */
+static void expect_left(uint32_t count, uint32_t photos)
+{
+    const struct timespec pause = {.tv_nsec = 20000000};
+    int64_t until_ms = clock_steady_ms() + 20000;
+
+    for (uint32_t n = 0; n < count;) {
+        struct shape_erasure_state s = rig_left(&rig, n);
+
+        if (s.photos == photos && s.deks == photos + 1 && !s.open) {
+            n++;
+            continue;
+        }
+        ck_assert_msg(clock_steady_ms() < until_ms, "child %u: %u photos, %u keys, open %u", n, s.photos,
+                      s.deks, s.open);
+        (void)nanosleep(&pause, NULL);
+    }
+}
+
+/* ---- Undo ---- */
+
+START_TEST(an_undone_batch_is_erased_and_the_photo_before_is_served)
+{
+    struct shape_batch_name first, second;
+    struct shape_batch_state s;
+
+    rig_roster(&rig, CHILDREN);
+    stage(&first, CHILDREN);
+    s = rig_batch_step(&rig, &first, MSG_BATCH_COMMIT);
+    ck_assert_uint_eq(s.photos, CHILDREN);
+    ck_assert_uint_eq(s.earlier, 0);
+    stage(&second, CHILDREN - 1);
+    s = rig_batch_step(&rig, &second, MSG_BATCH_COMMIT);
+    ck_assert_uint_eq(s.photos, CHILDREN - 1);
+    ck_assert_uint_eq(s.earlier, CHILDREN - 1);
+    expect_left(CHILDREN - 1, 2);
+    s = rig_batch_step(&rig, &second, MSG_BATCH_UNDO);
+    ck_assert_uint_eq(s.photos, CHILDREN - 1);
+    ck_assert_uint_eq(s.earlier, CHILDREN - 1);
+    ck_assert(is_served());
+    expect_left(CHILDREN, 1);
+    s = rig_batch_step(&rig, &first, MSG_BATCH_UNDO);
+    ck_assert_uint_eq(s.photos, CHILDREN);
+    ck_assert_uint_eq(s.earlier, 0);
+    ck_assert(!is_served());
+    expect_left(CHILDREN, 0);
+    rig_expect_leaf(&rig, "\"reason\":\"undone\"");
+    rig_stop(&rig);
+}
+END_TEST
+
+START_TEST(an_older_batch_is_undone_only_after_the_newer_one)
+{
+    struct shape_batch_name a, b, c;
+
+    rig_roster(&rig, 3);
+    stage(&a, 3);
+    stage(&b, 2);
+    stage(&c, 1);
+    commit(&a);
+    commit(&b);
+    undo_refused(&a, PROBLEM_UNDO_NEWER);
+    commit(&c);
+    undo_refused(&a, PROBLEM_UNDO_NEWER);
+    undo_refused(&b, PROBLEM_UNDO_NEWER);
+    undo(&c);
+    undo_refused(&a, PROBLEM_UNDO_NEWER);
+    undo(&b);
+    ck_assert(is_served());
+    undo(&a);
+    ck_assert(!is_served());
+    expect_left(3, 0);
+    rig_stop(&rig);
+}
+END_TEST
+
+START_TEST(the_last_committed_is_the_first_undone_whatever_was_staged_first)
+{
+    struct shape_batch_name a, b;
+
+    rig_roster(&rig, 1);
+    stage(&a, 1);
+    stage(&b, 1);
+    commit(&b);
+    commit(&a);
+    undo_refused(&b, PROBLEM_UNDO_NEWER);
+    undo(&a);
+    undo(&b);
+    expect_left(1, 0);
+    rig_stop(&rig);
+}
+END_TEST
+
+START_TEST(commit_and_undo_answer_twice_the_same)
+{
+    struct shape_batch_state first, second;
+    struct shape_batch_name ask;
+    uint64_t leaves;
+
+    rig_roster(&rig, 2);
+    stage(&ask, 2);
+    for (unsigned i = 0; i < 2; i++) {
+        enum msg step = i ? MSG_BATCH_UNDO : MSG_BATCH_COMMIT;
+
+        first = rig_batch_step(&rig, &ask, step);
+        if (i)
+            expect_left(2, 0);
+        leaves = rig_expect_serving(&rig);
+        second = rig_batch_step(&rig, &ask, step);
+        first.leaf = second.leaf = 0;
+        ck_assert_mem_eq(&first, &second, sizeof first);
+        ck_assert_uint_eq(rig_expect_serving(&rig), leaves + 1); /* the lookup's own */
+    }
+    rig_refused(&rig, &rig.office, MSG_BATCH_COMMIT, &ask, -1, PROBLEM_BATCH_STATE);
+    rig_stop(&rig);
+}
+END_TEST
+
+START_TEST(a_staged_batch_may_be_thrown_away_and_is_erased)
+{
+    struct shape_batch_name kept, thrown;
+
+    rig_roster(&rig, 3);
+    stage(&kept, 3);
+    commit(&kept);
+    stage(&thrown, 3);
+    expect_left(3, 2);
+    undo(&thrown);
+    expect_left(3, 1);
+    ck_assert(is_served());
+    rig_refused(&rig, &rig.office, MSG_BATCH_COMMIT, &thrown, -1, PROBLEM_BATCH_STATE);
+    rig_stop(&rig);
+}
+END_TEST
+
+START_TEST(a_batch_being_judged_is_not_undone)
+{
+    struct shape_batch_name ask;
+    struct channel *zip;
+
+    rig_roster(&rig, 1);
+    zip = rig_batch(&rig, &ask);
+    undo_refused(&ask, PROBLEM_BATCH_STATE);
+    rig_judge(&rig, zip);
+    ck_assert_uint_eq(rig_batch_staged(&rig, &ask).stored, 1);
+    undo(&ask);
+    rig_stop(&rig);
+}
+END_TEST
+
+/* Killed again and again while what an undone batch brought is erased: it is gone in the end, and only it. */
+START_TEST(an_undo_goes_on_after_each_kill)
+{
+    struct shape_batch_name kept, gone;
+
+    rig_roster(&rig, CHILDREN);
+    stage(&kept, CHILDREN);
+    commit(&kept);
+    stage(&gone, CHILDREN);
+    commit(&gone);
+    undo(&gone);
+    for (unsigned i = 0; i < 8; i++) {
+        const struct timespec pause = {.tv_nsec = i * 1500000};
+
+        (void)nanosleep(&pause, NULL);
+        rig_kill(&rig);
+        rig_launch(&rig);
+        rig_join(&rig);
+        ck_assert(is_served());
+    }
+    expect_left(CHILDREN, 1);
+    ck_assert_uint_eq(rig_batch_step(&rig, &gone, MSG_BATCH_UNDO).photos, CHILDREN);
+    rig_stop(&rig);
+}
+END_TEST
+
+/* A child erased meanwhile is no obstacle, and comes back with the next roster as if nothing had been. */
+START_TEST(a_batch_with_an_erased_child_is_undone)
+{
+    struct shape_withdraw w = {
+        .source = "192.0.2.2", .district = RIG_DISTRICT, .state_id = RIG_CHILD, .reason = "letter"};
+    CLEANUP(message) struct message m = MESSAGE_NONE;
+    struct shape_batch_name ask;
+
+    memcpy(w.key, rig.key, sizeof w.key);
+    rig_roster(&rig, 2);
+    stage(&ask, 2);
+    commit(&ask);
+    rig_ask(&rig, &rig.office, MSG_WITHDRAW, &w, -1, &m, MSG_WITHDRAWN);
+    ck_assert_uint_eq(rig_batch_step(&rig, &ask, MSG_BATCH_UNDO).photos, 1);
+    ck_assert(!is_served());
+    rig_stop(&rig);
+}
+END_TEST
+
+int main(void)
+{
+    const TTest *const tests[] = {
+        an_undone_batch_is_erased_and_the_photo_before_is_served,
+        an_older_batch_is_undone_only_after_the_newer_one,
+        the_last_committed_is_the_first_undone_whatever_was_staged_first,
+        commit_and_undo_answer_twice_the_same,
+        a_staged_batch_may_be_thrown_away_and_is_erased,
+        a_batch_being_judged_is_not_undone,
+        an_undo_goes_on_after_each_kill,
+        a_batch_with_an_erased_child_is_undone,
+    };
+
+    return rig_suite("vault_batch", tests, sizeof tests / sizeof tests[0], setup, teardown);
+}
