@@ -5,8 +5,8 @@
 
 /*
  * SHA-256 and base64, both from GnuTLS.  The verifier of logs and receipts
- * shares no code with what wrote them: photod writes with libsodium, and
- * photoctl does not link it.
+ * shares no code with what wrote them: photod writes with libsodium, of which
+ * photoctl may use what age needs (age.h), but neither hashes nor signatures.
  */
 #define HASH_BYTES 32
 
