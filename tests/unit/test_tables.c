@@ -2,6 +2,7 @@
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
+#include "lawapi/aspect.h"
 #include "lawapi/none.h"
 #include "lawapi/outcome.h"
 #include "lawapi/problem.h"
@@ -137,6 +138,23 @@ START_TEST(renditions_keep_the_shape_of_a_school_portrait)
 }
 END_TEST
 
+START_TEST(an_odd_shape_is_one_that_no_portrait_has)
+{
+    static const struct {
+        uint32_t width, height;
+        bool is_odd;
+    } shapes[] = {
+        {800, 1000, false}, {500, 700, false},     {400, 600, false},     {600, 800, false},
+        {600, 600, false},  {660, 600, false},     {661, 600, true},      {800, 600, true},
+        {500, 1000, false}, {499, 1000, true},     {240, 12000, true},    {12000, 240, true},
+        {0, 0, false},      {UINT32_MAX, 1, true}, {1, UINT32_MAX, true}, {UINT32_MAX, UINT32_MAX, false}};
+
+    for (size_t i = 0; i < COUNT(shapes); i++)
+        ck_assert_msg(photo_aspect_is_odd(shapes[i].width, shapes[i].height) == shapes[i].is_odd, "%ux%u",
+                      shapes[i].width, shapes[i].height);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("tables");
@@ -150,6 +168,7 @@ int main(void)
     tcase_add_loop_test(c, numbers_out_of_range_have_no_row, 0, (int)COUNT(tables));
     tcase_add_test(c, every_problem_has_a_status_of_a_refusal);
     tcase_add_test(c, an_outcome_is_found_by_its_code);
+    tcase_add_test(c, an_odd_shape_is_one_that_no_portrait_has);
     tcase_add_test(c, renditions_keep_the_shape_of_a_school_portrait);
     srunner_run_all(r, CK_NORMAL);
     failed = srunner_ntests_failed(r);
