@@ -144,7 +144,9 @@ bool check_answer(struct world *w, const struct lookup *l, struct message *m, ui
         check_released(w, l, m, serial);
         return true;
     }
-    ck_assert_msg(m->type == MSG_NONE, "%s answers a lookup", message_name(m->type));
+    ck_assert_msg(m->type == MSG_NONE, "%s answers a lookup (problem %u, %s)", message_name(m->type),
+                  m->type == MSG_REFUSED ? m->is.refused.problem : 0,
+                  m->type == MSG_REFUSED ? m->is.refused.detail : "");
     /* A day may have ended since it was asked. */
     ck_assert_msg(!l->must_show || m->is.none.reason == NONE_EXPIRED, "the photo of child %u is lost (%s)",
                   l->child, none_code((enum none_reason)m->is.none.reason));

@@ -175,7 +175,7 @@ static void kills_of_one_state(struct world *w, uint64_t kills, const char *cloc
     for (uint64_t n = 0; n < kills; n++) {
         enum act aim = (enum act)any_below(ACT_COUNT);
 
-        if (aim == ACT_PURGE) /* a new day: photos are due */
+        if (n && aim == ACT_PURGE) /* a new day: photos are due */
             w->rig.clock_shift_ms += DAY_STEP_MS;
         if (n == 0) {
             w->dead = false;
