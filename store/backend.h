@@ -41,6 +41,8 @@ struct store_ops {
                      store_visit *visit, void *context);
     enum err (*count)(struct store *s, enum store_kind kind, uint64_t *count);
     enum err (*capacity)(struct store *s, uint64_t *total, uint64_t *available);
+    /* Of the committing thread, with no transaction open. */
+    enum err (*compact)(struct store *s, enum store_file file, struct store_compacted *out);
     void (*close)(struct store *s);
 };
 

@@ -6,6 +6,7 @@
 #include <sys/statvfs.h>
 #include "photod/base/log.h"
 #include "store/lmdb.h"
+#include "store/lmdb_compact.h"
 #include "store/lmdb_keyring.h"
 
 /*
@@ -216,6 +217,20 @@ static enum err do_capacity(struct store *s, uint64_t *total, uint64_t *availabl
     return OK;
 }
 
+/* ---- Upkeep ---- */
+
+static enum err do_compact(struct store *s, enum store_file file, struct store_compacted *out)
+{
+    struct lmdb_env *e = file == STORE_KEYRING ? &lmdb_of(s)->keyring.env : &lmdb_of(s)->photos;
+    enum err result;
+
+    TRY(lmdb_compact_write(e, out));
+    result = lmdb_compact_replace(e);
+    if (result)
+        s->readonly = true;
+    return result;
+}
+
 /* ---- Open ---- */
 
 static void do_close(struct store *s)
@@ -242,6 +257,7 @@ static const struct store_ops ops = {
     .walk = do_walk,
     .count = do_count,
     .capacity = do_capacity,
+    .compact = do_compact,
     .close = do_close,
 };
 

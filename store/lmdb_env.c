@@ -6,6 +6,7 @@
 #include "photod/base/log.h"
 #include "store/format.h"
 #include "store/lmdb_check.h"
+#include "store/lmdb_compact.h"
 #include "store/lmdb_env.h"
 
 #define FREE_MIN_BYTES (16u << 20)
@@ -37,6 +38,11 @@ static const char *const part_names[] = {[LMDB_PHOTOS] = "photos", [LMDB_KEYRING
 enum lmdb_env_part lmdb_env_part(enum store_kind kind)
 {
     return kind == KIND_KEY ? LMDB_KEYRING : LMDB_PHOTOS;
+}
+
+const char *lmdb_kind_name(enum store_kind kind)
+{
+    return names[kind];
 }
 
 /* ---- Return codes ---- */
@@ -131,11 +137,12 @@ static int open_map(struct lmdb_env *e, int env_fd, size_t map_bytes)
 
 static void init(struct lmdb_env *e, int dir_fd, enum lmdb_env_part part)
 {
-    *e = (struct lmdb_env){.name = part_names[part], .dir_fd = dir_fd};
+    *e = (struct lmdb_env){.name = part_names[part], .part = part, .dir_fd = dir_fd};
     (void)pthread_mutex_init(&e->lock, NULL);
+    (void)pthread_rwlock_init(&e->in_use, NULL);
 }
 
-static enum err open_dir(int *out, int dir_fd, const char *name)
+enum err lmdb_env_dir(int *out, int dir_fd, const char *name)
 {
     int fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
@@ -151,22 +158,22 @@ static enum err open_dir(int *out, int dir_fd, const char *name)
     return OK;
 }
 
-enum err lmdb_env_open(struct lmdb_env *e, int dir_fd, enum lmdb_env_part part, size_t map_bytes)
+static enum err open_env(struct lmdb_env *e)
 {
     CLEANUP(fd) int env_fd = -1;
     MDB_txn *txn = NULL;
     int rc, dead;
 
-    init(e, dir_fd, part);
-    TRY(open_dir(&env_fd, dir_fd, e->name));
+    TRY(lmdb_env_dir(&env_fd, e->dir_fd, e->name));
+    (void)unlinkat(env_fd, LMDB_COMPACT_NEW, 0); /* a crash may have left it half written */
     TRY(lmdb_check(env_fd, e->name));
-    rc = open_map(e, env_fd, map_bytes);
+    rc = open_map(e, env_fd, e->map_bytes);
     if (!rc)
         rc = mdb_reader_check(e->env, &dead);
     if (!rc)
         rc = mdb_txn_begin(e->env, NULL, MDB_RDONLY, &txn);
     if (!rc)
-        rc = open_databases(e, txn, part, 0);
+        rc = open_databases(e, txn, e->part, 0);
     if (!rc)
         rc = mdb_txn_commit(txn); /* commit, or the handles are gone */
     else
@@ -174,16 +181,43 @@ enum err lmdb_env_open(struct lmdb_env *e, int dir_fd, enum lmdb_env_part part, 
     return lmdb_err(e, rc == MDB_NOTFOUND ? MDB_INVALID : rc, "open it");
 }
 
-void lmdb_env_close(struct lmdb_env *e)
+enum err lmdb_env_open(struct lmdb_env *e, int dir_fd, enum lmdb_env_part part, size_t map_bytes)
 {
-    if (!e->name)
-        return;
+    init(e, dir_fd, part);
+    e->map_bytes = map_bytes;
+    return open_env(e);
+}
+
+static void close_env(struct lmdb_env *e)
+{
     while (e->idle_count)
         mdb_txn_abort(e->idle[--e->idle_count]);
     if (e->env)
         mdb_env_close(e->env);
+    e->env = NULL;
+}
+
+void lmdb_env_close(struct lmdb_env *e)
+{
+    if (!e->name)
+        return;
+    close_env(e);
+    (void)pthread_rwlock_destroy(&e->in_use);
     (void)pthread_mutex_destroy(&e->lock);
     *e = (struct lmdb_env){.name = NULL};
+}
+
+enum err lmdb_env_reopen(struct lmdb_env *e)
+{
+    enum err result;
+
+    (void)pthread_rwlock_wrlock(&e->in_use);
+    close_env(e);
+    result = open_env(e);
+    if (result)
+        close_env(e);
+    (void)pthread_rwlock_unlock(&e->in_use);
+    return result;
 }
 
 /* ---- Making one ---- */
@@ -231,7 +265,7 @@ enum err lmdb_env_create(int dir_fd, enum lmdb_env_part part)
         log_errno("store: cannot make `%s`", part_names[part]);
         return result;
     }
-    TRY(open_dir(&env_fd, dir_fd, part_names[part]));
+    TRY(lmdb_env_dir(&env_fd, dir_fd, part_names[part]));
     init(&e, dir_fd, part);
     rc = create(&e, env_fd, part);
     result = rc == EEXIST ? ERR_EXISTS : lmdb_err(&e, rc, "make it");
@@ -246,6 +280,7 @@ enum err lmdb_reader_take(struct lmdb_env *e, MDB_txn **txn)
     MDB_txn *taken = NULL;
     int rc;
 
+    (void)pthread_rwlock_rdlock(&e->in_use);
     (void)pthread_mutex_lock(&e->lock);
     if (e->idle_count)
         taken = e->idle[--e->idle_count];
@@ -253,9 +288,10 @@ enum err lmdb_reader_take(struct lmdb_env *e, MDB_txn **txn)
     if (taken)
         rc = mdb_txn_renew(taken);
     else
-        rc = mdb_txn_begin(e->env, NULL, MDB_RDONLY, &taken);
+        rc = e->env ? mdb_txn_begin(e->env, NULL, MDB_RDONLY, &taken) : EIO;
     if (rc) {
         mdb_txn_abort(taken);
+        (void)pthread_rwlock_unlock(&e->in_use);
         return lmdb_err(e, rc, "read");
     }
     *txn = taken;
@@ -270,4 +306,5 @@ void lmdb_reader_give(struct lmdb_env *e, MDB_txn *txn)
         e->idle[e->idle_count++] = TAKE(txn);
     (void)pthread_mutex_unlock(&e->lock);
     mdb_txn_abort(txn);
+    (void)pthread_rwlock_unlock(&e->in_use);
 }

@@ -12,25 +12,36 @@
  */
 #define READERS_IDLE 4
 
+enum lmdb_env_part { LMDB_PHOTOS, LMDB_KEYRING };
+
 struct lmdb_env {
     const char *name; /* of its directory */
-    int dir_fd;       /* of the store; borrowed */
+    enum lmdb_env_part part;
+    int dir_fd; /* of the store; borrowed */
     MDB_env *env;
     MDB_dbi dbi[KIND_COUNT];
     MDB_txn *change; /* the write transaction, while there is one */
+    size_t map_bytes;
+    pthread_rwlock_t in_use; /* held for reading by each reader: the environment stays as long */
     pthread_mutex_t lock;
     MDB_txn *idle[READERS_IDLE]; /* reset read transactions, ready to be renewed */
     size_t idle_count;
 };
 
-enum lmdb_env_part { LMDB_PHOTOS, LMDB_KEYRING };
 enum lmdb_env_part lmdb_env_part(enum store_kind kind);
+/* Of its database. */
+const char *lmdb_kind_name(enum store_kind kind);
 
 /* Opens the environment in dir_fd/<part>.  Expected (logged): ERR_NOTFOUND, ERR_CORRUPT, ERR_IO, ERR_FULL. */
 MUST_CHECK enum err lmdb_env_open(struct lmdb_env *e, int dir_fd, enum lmdb_env_part part, size_t map_bytes);
 /* Makes one, empty; `photos` gets the format row.  Expected: ERR_EXISTS when it is there already. */
 MUST_CHECK enum err lmdb_env_create(int dir_fd, enum lmdb_env_part part);
 void lmdb_env_close(struct lmdb_env *e);
+/* After its file was replaced: waits for the readers, and opens it anew.  On error nothing can be read any
+ * more. */
+MUST_CHECK enum err lmdb_env_reopen(struct lmdb_env *e);
+/* Its directory.  Expected (logged): ERR_NOTFOUND, ERR_IO. */
+MUST_CHECK enum err lmdb_env_dir(int *out, int dir_fd, const char *name);
 
 /* A read transaction for one call; give it back before returning. */
 MUST_CHECK enum err lmdb_reader_take(struct lmdb_env *e, MDB_txn **txn);

@@ -86,6 +86,12 @@ enum err store_count(struct store *s, enum store_kind kind, uint64_t *count)
     return s->ops->count(s, kind, count);
 }
 
+enum err store_compact(struct store *s, enum store_file file, struct store_compacted *out)
+{
+    *out = (struct store_compacted){.bytes_before = 0};
+    return s->readonly ? ERR_IO : s->ops->compact(s, file, out);
+}
+
 enum err store_capacity(struct store *s, uint64_t *total, uint64_t *available)
 {
     return s->ops->capacity(s, total, available);

@@ -16,8 +16,9 @@
  * Two files of facts: `photos` (all kinds but KIND_KEY; copies may live
  * long) and `keyring` (KIND_KEY: wrapped DEKs; copies live at most 7 days).
  *
- * One thread commits: store_commit, store_log_proof, store_changes_since,
- * store_verify and all of tiles.h are its own.  All other reads may come from any thread at any time.
+ * One thread commits: store_commit, store_compact, store_log_proof,
+ * store_changes_since, store_verify and all of tiles.h are its own.  All other
+ * reads may come from any thread at any time.
  */
 struct store;
 
@@ -184,6 +185,22 @@ typedef enum err store_change_visit(void *context, enum store_kind kind, const u
  */
 MUST_CHECK enum err store_changes_since(struct store *s, struct store_position *at, size_t max_bytes,
                                         store_change_visit *visit, void *context, bool *level);
+
+/* ---- Upkeep ---- */
+
+enum store_file { STORE_PHOTOS, STORE_KEYRING };
+
+/* How large the file was, and is; 0 where there is none. */
+struct store_compacted {
+    uint64_t bytes_before, bytes_after;
+};
+/*
+ * Rewrites one of the files without the pages that hold what was replaced or
+ * deleted.  Of the committing thread; reads go on meanwhile.  Whatever
+ * happens, what was committed is there.  Expected, and nothing changed:
+ * ERR_FULL, ERR_NOMEM; ERR_IO and ERR_CORRUPT are logged.
+ */
+MUST_CHECK enum err store_compact(struct store *s, enum store_file file, struct store_compacted *out);
 
 /* ---- The log ---- */
 

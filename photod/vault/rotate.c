@@ -13,6 +13,7 @@
 
 struct rotation {
     struct job job; /* first: the one job of a rotation at a time */
+    struct store *store;
     struct asker waiting[WAITING_MAX];
     unsigned waiting_count;
     uint64_t deks;   /* wrapped anew so far */
@@ -175,6 +176,50 @@ static enum err end(struct vault *v, struct rotation *r)
     return tell(v, r);
 }
 
+/* ---- The pages of old wrappings ---- */
+
+/* In the committing thread: commits wait for it, lookups are judged meanwhile. */
+static enum err compact_work(struct job *j)
+{
+    struct rotation *r = (struct rotation *)j;
+    struct store_compacted c;
+    int64_t began_ms = clock_steady_ms();
+    enum err e = store_compact(r->store, STORE_KEYRING, &c);
+
+    if (!e)
+        log_info("keyring: rewritten without old pages, %llu bytes to %llu in %lld ms",
+                 (unsigned long long)c.bytes_before, (unsigned long long)c.bytes_after,
+                 (long long)(clock_steady_ms() - began_ms));
+    else
+        log_error("keyring: not rewritten (%s): old wrappings stay in its free pages, and open nothing once "
+                  "their ring key is gone",
+                  err_name(e));
+    return OK;
+}
+
+static void compacted(struct vault *v, struct job *j)
+{
+    struct rotation *r = v->rotation;
+    enum err e;
+
+    job_clear(j);
+    j->work = NULL;
+    e = store_batch_new(&j->batch);
+    if (!e)
+        e = end(v, r);
+    if (e)
+        pause_rotation(v, e);
+}
+
+static enum err compact(struct vault *v, struct rotation *r)
+{
+    job_clear(&r->job);
+    r->store = v->store;
+    r->job.work = compact_work;
+    r->job.done = compacted;
+    return committer_submit(v->committer, &r->job);
+}
+
 /* ---- One step ---- */
 
 static enum err try_step(struct vault *v, struct rotation *r, struct stale *s)
@@ -184,7 +229,7 @@ static enum err try_step(struct vault *v, struct rotation *r, struct stale *s)
     TRY(store_batch_new(&r->job.batch));
     TRY(store_walk(v->store, KIND_KEY, "", 0, stale_visit, s));
     if (!s->count)
-        return end(v, r);
+        return compact(v, r);
     for (size_t i = 0; i < s->count; i++)
         TRY(rewrap(v, r->job.batch, s->rows[i].key, s->rows[i].value, s->rows[i].value_len));
     r->deks += s->count;

@@ -36,6 +36,7 @@ enum act {
     ACT_LOOKUP,
     ACT_PURGE,
     ACT_ROTATION,
+    ACT_COMPACTION, /* of the keyring, within a rotation */
     ACT_COUNT
 };
 
@@ -147,6 +148,8 @@ void play_resume(struct world *w);
 int64_t play_ask(struct world *w, bool may_begin);
 /* Hears whoever has something to say. */
 void play_hear(struct world *w);
+/* Whether the keyring is being rewritten. */
+void play_look(struct world *w);
 /* Whether nobody waits for anything. */
 bool play_is_idle(const struct world *w);
 

@@ -11,6 +11,7 @@
 
 #define KILLS       110
 #define KILLS_STATE 500 /* then everything is checked, and a new state begins */
+#define LOOK_US     100 /* between two looks whether the keyring is being rewritten */
 #define DAY_STEP_MS ((int64_t)20 * 3600 * 1000)
 
 static struct world world;
@@ -65,6 +66,10 @@ static void work(struct world *w, enum act aim)
     while (now_us() < at) {
         int64_t next = play_ask(w, true);
 
+        if (aim == ACT_COMPACTION && w->acts[ACT_ROTATION].on) {
+            play_look(w);
+            next = now_us() + LOOK_US;
+        }
         if (w->acts[aim].on && w->acts[aim].since_us != since) {
             since = w->acts[aim].since_us;
             at = moment(w, aim);
@@ -78,6 +83,7 @@ static void work(struct world *w, enum act aim)
 static void die(struct world *w, enum act aim)
 {
     rig_kill(&w->rig);
+    play_look(w);
     w->acts[aim].aimed++;
     for (unsigned a = 0; a < ACT_COUNT; a++)
         w->acts[a].hit += w->acts[a].on;
@@ -204,7 +210,8 @@ static void print(const struct world *w, int64_t took_us)
                                                  "withdrawal",
                                                  "lookups",
                                                  "purge",
-                                                 "rotation"};
+                                                 "rotation",
+                                                 "rewriting of the keyring"};
     const struct totals *t = &w->totals;
 
     (void)printf("%-28s %8s %12s %10s\n", "kills while under way", "aimed at", "hit", "finished");

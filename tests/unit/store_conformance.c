@@ -28,6 +28,34 @@ START_TEST(a_committed_batch_is_there_whole)
 }
 END_TEST
 
+START_TEST(compacting_changes_nothing)
+{
+    static const enum store_file files[] = {STORE_KEYRING, STORE_PHOTOS, STORE_KEYRING};
+    struct store_compacted c;
+
+    for (int i = 0; i < 3; i++) {
+        char name[2] = {(char)('a' + i), '\0'};
+
+        ck_commit(photo_batch(name));
+        ck_commit(photo_batch("going"));
+        ck_commit(erase_batch("going"));
+        ck_assert_int_eq(store_compact(s, files[i], &c), OK);
+        for (char n = 'a'; n <= 'a' + i; n++) {
+            char old[2] = {n, '\0'};
+
+            ck_assert(holds(KIND_KEY, old, "wrapped"));
+            ck_assert(holds(KIND_RENDITION, old, "picture"));
+        }
+        ck_assert(holds(KIND_KEY, "going", NULL));
+        ck_assert_uint_eq(log_size(), 3 * (unsigned)(i + 1));
+        if (i == 1)
+            reopen();
+    }
+    ck_commit(photo_batch("after"));
+    ck_assert_uint_eq(damage(), 0);
+}
+END_TEST
+
 START_TEST(a_conflict_skips_its_batch_and_no_other)
 {
     struct store_batch *b[3] = {batch(), batch(), batch()};
@@ -337,6 +365,7 @@ TCase *store_conformance(const struct store_backend *backend)
 {
     const TTest *const tests[] = {
         a_committed_batch_is_there_whole,
+        compacting_changes_nothing,
         a_conflict_skips_its_batch_and_no_other,
         a_group_all_in_conflict_changes_nothing,
         a_later_batch_sees_the_earlier_one,

@@ -216,6 +216,11 @@ static enum err lying_capacity(struct store *s, uint64_t *total, uint64_t *avail
     return lying_of(s)->truth->ops->capacity(lying_of(s)->truth, total, available);
 }
 
+static enum err lying_compact(struct store *s, enum store_file file, struct store_compacted *out)
+{
+    return lying_of(s)->truth->ops->compact(lying_of(s)->truth, file, out);
+}
+
 static void lying_close(struct store *s)
 {
     struct lying *l = lying_of(s);
@@ -239,6 +244,7 @@ static const struct store_ops lying_ops = {
     .walk = lying_walk,
     .count = lying_count,
     .capacity = lying_capacity,
+    .compact = lying_compact,
     .close = lying_close,
 };
 
