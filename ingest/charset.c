@@ -14,7 +14,7 @@ const char *charset_name(enum charset c)
         [CHARSET_UTF_8] = "UTF-8",
         [CHARSET_UTF_16LE] = "UTF-16LE",
         [CHARSET_UTF_16BE] = "UTF-16BE",
-        [CHARSET_WINDOWS_1252] = "windows-1252",
+        [CHARSET_WINDOWS_1252] = "Windows-1252",
     };
 
     return names[c];

@@ -5,10 +5,14 @@
  */
 #include "ingest/roster.h"
 
+#include <ctype.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "ingest/fold.h"
+
+#define VERSION_MAX 8
 
 struct lines {
     const char *at, *end;
@@ -61,19 +65,17 @@ static bool is_aim(struct line first)
     return is_record(first, "HD");
 }
 
-/* HD, date, time, version; only the date matters to us, and a file without is still a roster. */
-static struct date aim_date(struct line first)
+/* HD, date, time, version: "MT9.1". */
+static void aim_name(char *out, size_t size, struct line first)
 {
-    char text[DATE_TEXT] = "";
-    struct date d;
-    size_t len = 0;
+    const char *at = first.text, *end = first.text + first.len;
+    int len = 0;
 
-    while (3 + len < first.len && first.text[3 + len] != '\t')
+    for (unsigned tabs = 0; at < end && tabs < 3; at++)
+        tabs += *at == '\t';
+    while (at + len < end && len < VERSION_MAX && (isalnum((unsigned char)at[len]) || at[len] == '.'))
         len++;
-    if (len >= sizeof text)
-        return (struct date){0};
-    memcpy(text, first.text + 3, len);
-    return roster_date_parse(&d, text) ? (struct date){0} : d;
+    (void)snprintf(out, size, "AIM Student Demographic%s%.*s", len ? " " : "", len, at);
 }
 
 static bool is_aim_pupil(struct line l)
@@ -82,12 +84,11 @@ static bool is_aim_pupil(struct line l)
 }
 
 static const struct format {
-    enum roster_format format;
     bool (*is_it)(struct line first);
-    struct date (*dated)(struct line first);
+    void (*name)(char *out, size_t size, struct line first);
     bool (*is_pupil)(struct line l);
 } formats[] = {
-    {ROSTER_AIM_DEMOGRAPHIC, is_aim, aim_date, is_aim_pupil},
+    {is_aim, aim_name, is_aim_pupil},
 };
 
 static const struct format *find_format(struct line first)
@@ -113,8 +114,7 @@ static enum err survey(struct roster_summary *s, const struct format **format, u
     *format = find_format(line);
     if (!*format)
         return fault_found(fault, "The first line is no HD line; send the AIM Student Demographic file.");
-    s->format = (*format)->format;
-    s->dated = (*format)->dated(line);
+    (*format)->name(s->format, sizeof s->format, line);
     for (rest = *l, *rows = 0; next_written_line(&rest, &line); ++*rows)
         has_pupil = has_pupil || (*format)->is_pupil(line);
     if (!has_pupil)
@@ -205,20 +205,24 @@ enum err roster_parse(struct roster_summary *out, const char **fault, const void
     CLEANUP(buf) struct buf *text = NULL;
     struct roster_summary s = {0};
     const struct format *format = NULL;
+    enum charset charset;
     struct lines lines;
     unsigned rows = 0;
-    size_t mark;
+    size_t mark, named;
 
     if (len > ROSTER_BYTES_MAX)
         return fault_found(fault, "The file is larger than 64 MB.");
-    s.charset = charset_detect(&mark, bytes, len);
+    charset = charset_detect(&mark, bytes, len);
     lines = (struct lines){(const char *)bytes + mark, (const char *)bytes + len, 0};
-    if (s.charset != CHARSET_UTF_8 || !charset_is_utf_8(lines.at, len - mark)) {
+    if (charset != CHARSET_UTF_8 || !charset_is_utf_8(lines.at, len - mark)) {
         TRY(buf_new(&text, 3 * ROSTER_BYTES_MAX));
-        TRY(charset_to_utf_8(text, s.charset, lines.at, len - mark));
+        TRY(charset_to_utf_8(text, charset, lines.at, len - mark));
         lines = (struct lines){buf_text(text), buf_text(text) + buf_len(text), 0};
     }
     TRY(survey(&s, &format, &rows, &lines, fault));
+    named = strlen(s.format);
+    (void)snprintf(s.format + named, sizeof s.format - named, ", %zu columns, %s", columns->count,
+                   charset_name(charset));
     TRY(deliver(&s, &lines, rows, columns, take, context));
     *out = s;
     return OK;

@@ -14,15 +14,12 @@
  * between fields, no quoting.  Every line of a pupil is answered, good or
  * not, under its own number; a file that is no such roster gives no row.
  */
-enum roster_format { ROSTER_AIM_DEMOGRAPHIC };
-
 #define ROSTER_ROWS_MAX  200000u
 #define ROSTER_BYTES_MAX ((size_t)64 << 20)
+#define ROSTER_FORMAT    120
 
 struct roster_summary {
-    enum roster_format format;
-    enum charset charset;
-    struct date dated; /* as the header says; unset when it does not */
+    char format[ROSTER_FORMAT]; /* for the clerk: "AIM Student Demographic MT9.1, 14 columns, UTF-8" */
     unsigned rows, faulty;
 };
 

@@ -76,6 +76,7 @@ static enum ctl_exit show_roster(const struct upload_command *c, const json_t *a
         show_json(answer);
         return CTL_OK;
     }
+    (void)printf("%s.\n", json_text(answer, "format"));
     (void)printf("Roster of district %s: %" PRIu64 " lines, %" PRIu64 " in, %" PRIu64 " out, %" PRIu64
                  " blank, %" PRIu64 " refused; %" PRIu64 " withdrawn since the last.\n",
                  c->district, json_number(answer, "lines"), json_number(answer, "in"),

@@ -60,26 +60,28 @@ static enum err answer_fault(struct worker *w, uint32_t request, const char *sen
     return worker_answer(w, MSG_ROSTER_FAULT, request, &fault, NULL, 0);
 }
 
-static enum err answer_parsed(struct worker *w, uint32_t request, const struct buf *rows)
+static enum err answer_parsed(struct worker *w, uint32_t request, const struct roster_summary *summary,
+                              const struct buf *rows)
 {
     CLEANUP(fd) int fd = -1;
+    struct shape_roster_summary out = {.line = 0};
 
+    TRY(text_copy(out.format, sizeof out.format, summary->format));
     TRY(bulk_new(&fd, buf_bytes(rows), buf_len(rows)));
-    return worker_answer(w, MSG_ROSTER_PARSED, request, NULL, &fd, 1);
+    return worker_answer(w, MSG_ROSTER_PARSED, request, &out, &fd, 1);
 }
 
-static enum err read_file(struct table *t, const char **sentence, int fd)
+static enum err read_file(struct table *t, struct roster_summary *summary, const char **sentence, int fd)
 {
     __attribute__((cleanup(bulk_cleanup))) struct bulk file = {0};
     struct roster_columns columns;
-    struct roster_summary summary;
     enum err e;
 
     TRY(roster_columns_parse(&columns, t->question->columns));
     e = bulk_map(&file, fd, ROSTER_BYTES_MAX);
     if (!e) {
         limit_begin(LIMIT_ROSTER_S);
-        e = roster_parse(&summary, sentence, file.bytes, file.len, &columns, take_row, t);
+        e = roster_parse(summary, sentence, file.bytes, file.len, &columns, take_row, t);
         limit_end();
     }
     return e == ERR_LIMIT ? fault_found(sentence, TOO_LARGE) : e;
@@ -89,15 +91,16 @@ enum err roster_job(struct worker *w, struct message *parse)
 {
     CLEANUP(buf) struct buf *rows = NULL;
     struct table t = {.question = &parse->is.roster_parse};
+    struct roster_summary summary;
     const char *sentence = NULL;
     enum err e;
 
     TRY(buf_new(&rows, TABLE_MAX));
     t.rows = PACK(rows);
-    e = read_file(&t, &sentence, parse->fds[0]);
+    e = read_file(&t, &summary, &sentence, parse->fds[0]);
     if (e == ERR_MALFORMED && sentence)
         return answer_fault(w, parse->request, sentence);
     if (e)
         return e;
-    return answer_parsed(w, parse->request, rows);
+    return answer_parsed(w, parse->request, &summary, rows);
 }

@@ -38,6 +38,7 @@ struct roster_job {
     unsigned tries;
     struct shape_roster_report report;
     struct buf *refused; /* rows of shape report_row */
+    struct shape_roster_summary summary;
     bool erases;
 };
 
@@ -385,6 +386,7 @@ static enum err decide(struct vault *v, struct roster_job *r)
     buf_free(r->refused);
     r->refused = NULL;
     r->report = (struct shape_roster_report){.lines = 0};
+    memcpy(r->report.format, r->summary.format, sizeof r->report.format);
     TRY(bulk_map(&table, r->table_fd, TABLE_MAX));
     TRY(buf_new(&r->refused, REPORT_MAX));
     TRY(store_batch_new(&r->job.batch));
@@ -435,6 +437,7 @@ void roster_parsed(struct vault *v, struct peer *p, struct message *m)
     if (r) {
         r->worker = 0;
         r->table_fd = message_take_fd(m, 0);
+        r->summary = m->is.roster_summary;
         e = decide(v, r);
         if (e == ERR_MALFORMED || e == ERR_LIMIT) {
             refuse_known(v, r->to, &r->actor, PROBLEM_ROSTER_UNUSABLE, "the file could not be read", NULL);

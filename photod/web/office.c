@@ -109,10 +109,10 @@ bool roster_answer(struct request *r)
 
     if (!upload_finish(r, MSG_ROSTER_REPORT, &answer, &link))
         return false;
-    body = json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "lines", (json_int_t)is->lines, "in",
-                     (json_int_t)is->in, "out", (json_int_t)is->out, "blank", (json_int_t)is->blank,
-                     "refused", (json_int_t)is->refused, "withdrawn", (json_int_t)is->withdrawn, "audit",
-                     (json_int_t)is->leaf);
+    body = json_pack("{s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "format", answer_text(is->format), "lines",
+                     (json_int_t)is->lines, "in", (json_int_t)is->in, "out", (json_int_t)is->out, "blank",
+                     (json_int_t)is->blank, "refused", (json_int_t)is->refused, "withdrawn",
+                     (json_int_t)is->withdrawn, "audit", (json_int_t)is->leaf);
     return answer_report(r, body, &answer, link);
 }
 

@@ -65,7 +65,7 @@ START_TEST(roster_tables_that_do_not_parse_change_nothing_and_cut_the_worker_off
         struct channel *worker = rig_roster_parsing(&rig);
         uint32_t question = rig.request;
 
-        rig_worker_say(&rig, worker, MSG_ROSTER_PARSED, NULL,
+        rig_worker_say(&rig, worker, MSG_ROSTER_PARSED, &rig_summary,
                        i == 0   ? bent_roster(1, &good, 1)
                        : i == 1 ? rig_bulk("garbage garbage garbage", 23)
                        : i == 2 ? rig_unsealed(100)
@@ -104,7 +104,8 @@ START_TEST(roster_rows_are_judged_whatever_the_worker_calls_them)
         struct channel *worker = rig_roster_parsing(&rig);
         uint32_t question = rig.request;
 
-        rig_worker_say(&rig, worker, MSG_ROSTER_PARSED, NULL, bent_roster(3, &rows[i], 0), STATE_IDLE);
+        rig_worker_say(&rig, worker, MSG_ROSTER_PARSED, &rig_summary, bent_roster(3, &rows[i], 0),
+                       STATE_IDLE);
         rig.request = question;
         rig_hear(&rig, &rig.office, &m);
         ck_assert_int_eq(m.type, MSG_ROSTER_REPORT);

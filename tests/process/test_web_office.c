@@ -14,7 +14,7 @@ static void report_rows(struct peer *p, uint32_t request, enum msg type, const v
 {
     struct shape_report_row rows[] = {
         {.line = 1, .file = "012345678.jpg", .state_id = "012345678", .outcome = OUTCOME_STORED},
-        {.line = 2, .file = "", .state_id = "", .outcome = OUTCOME_STATE_ID_MALFORMED},
+        {.line = 2, .outcome = OUTCOME_STATE_ID_MALFORMED, .note = "A note."},
         {.line = 3, .file = "caf\xe9.jpg", .state_id = "", .outcome = OUTCOME_NAME_NOT_STATE_ID}};
     CLEANUP(buf) struct buf *b = NULL;
     struct pack packed;
@@ -33,8 +33,14 @@ static bool is_roster;
 
 static void answer_close(struct peer *p, struct message *m)
 {
-    struct shape_roster_report roster = {
-        .lines = 3, .in = 1, .out = 1, .blank = 0, .refused = 1, .withdrawn = 1, .leaf = 12};
+    struct shape_roster_report roster = {.format = "CSV with header row, 10 columns, Windows-1252",
+                                         .lines = 3,
+                                         .in = 1,
+                                         .out = 1,
+                                         .blank = 0,
+                                         .refused = 1,
+                                         .withdrawn = 1,
+                                         .leaf = 12};
     struct shape_batch_state batch = {
         .batch = "b1", .state = BATCH_STAGING, .taken_on = {2026, 9, 14}, .created_ms = 1795151100000};
 
@@ -293,7 +299,7 @@ START_TEST(a_roster_is_streamed_in_chunks_of_a_mebibyte)
     struct client c;
     struct reply r;
     struct door d;
-    json_t *o;
+    json_t *o, *rows;
 
     door_start(&d, PROCESS_OFFICE, keep_office);
     ck_assert(client_open(&c, d.port, WHO_COUNT));
@@ -305,7 +311,12 @@ START_TEST(a_roster_is_streamed_in_chunks_of_a_mebibyte)
     ck_assert_int_eq((int)json_integer_value(json_object_get(o, "lines")), 3);
     ck_assert_int_eq((int)json_integer_value(json_object_get(o, "withdrawn")), 1);
     ck_assert_int_eq((int)json_integer_value(json_object_get(o, "audit")), 12);
-    ck_assert_uint_eq(json_array_size(json_object_get(o, "rows")), 3);
+    ck_assert_str_eq(json_string_value(json_object_get(o, "format")),
+                     "CSV with header row, 10 columns, Windows-1252");
+    rows = json_object_get(o, "rows");
+    ck_assert_uint_eq(json_array_size(rows), 3);
+    ck_assert_str_eq(json_string_value(json_object_get(json_array_get(rows, 1), "note")), "A note.");
+    ck_assert_ptr_null(json_object_get(json_array_get(rows, 2), "note"));
     json_decref(o);
     reply_free(&r);
     ck_assert_str_eq(d.vault.last[MSG_ROSTER_OPEN].roster_open.media, "text/tab-separated-values");

@@ -92,6 +92,8 @@ int rig_listing(uint32_t count); /* of RIG_CHILD and those after */
 /* A roster: child `first` and those after, all opted in. */
 int rig_roster_of(uint32_t first, uint32_t count);
 int rig_roster_table(uint32_t count); /* of RIG_CHILD and those after */
+/* What such a worker says of the file. */
+extern const struct shape_roster_summary rig_summary;
 /* Three renditions that pass for JPEG. */
 void rig_pictures(int fds[static 3]);
 

@@ -149,16 +149,19 @@ struct channel *rig_roster_parsing(struct rig *r)
     return rig_worker_asked(r, MSG_ROSTER_PARSE, STATE_ROSTER, &m);
 }
 
+const struct shape_roster_summary rig_summary = {.format = "CSV with header row, 5 columns, UTF-8"};
+
 void rig_roster(struct rig *r, uint32_t count)
 {
     CLEANUP(message) struct message m = MESSAGE_NONE;
     struct channel *worker = rig_roster_parsing(r);
     uint32_t question = r->request;
 
-    rig_worker_say(r, worker, MSG_ROSTER_PARSED, NULL, rig_roster_table(count), STATE_IDLE);
+    rig_worker_say(r, worker, MSG_ROSTER_PARSED, &rig_summary, rig_roster_table(count), STATE_IDLE);
     r->request = question;
     rig_hear(r, &r->office, &m);
     ck_assert_msg(m.type == MSG_ROSTER_REPORT, "the roster is answered by %s", message_name(m.type));
+    ck_assert_str_eq(m.is.roster_report.format, rig_summary.format);
     ck_assert_uint_eq(m.is.roster_report.in, count);
 }
 

@@ -122,7 +122,7 @@ END_TEST
 START_TEST(every_charset_has_a_name)
 {
     ck_assert_str_eq(charset_name(CHARSET_UTF_8), "UTF-8");
-    ck_assert_str_eq(charset_name(CHARSET_WINDOWS_1252), "windows-1252");
+    ck_assert_str_eq(charset_name(CHARSET_WINDOWS_1252), "Windows-1252");
 }
 END_TEST
 
