@@ -14,14 +14,16 @@ static void print_certificate(const struct shape_purged *p, bool json)
 
     date_format(until, p->copies_end_on);
     if (!json) {
-        (void)printf("Purged: %" PRIu32 " photos two years old, %" PRIu32
-                     " children whose opt-in lapsed.\nCertificate: audit leaf %" PRIu64
+        (void)printf("Purged: %" PRIu32 " photos two years old, %" PRIu32 " replaced or undone, %" PRIu32
+                     " children whose opt-in lapsed, %" PRIu32
+                     " batches that nobody committed.\nCertificate: audit leaf %" PRIu64
                      ". The last copy of what was erased is dead by %s.\n",
-                     p->expired, p->lapsed, p->leaf, until);
+                     p->expired, p->replaced, p->lapsed, p->discarded, p->leaf, until);
         return;
     }
-    o = json_pack("{s:I, s:I, s:I, s:s}", "audit", (json_int_t)p->leaf, "expired", (json_int_t)p->expired,
-                  "lapsed", (json_int_t)p->lapsed, "copies_end_on", until);
+    o = json_pack("{s:I, s:I, s:I, s:I, s:I, s:s}", "audit", (json_int_t)p->leaf, "expired",
+                  (json_int_t)p->expired, "lapsed", (json_int_t)p->lapsed, "replaced",
+                  (json_int_t)p->replaced, "discarded", (json_int_t)p->discarded, "copies_end_on", until);
     (void)json_dumpf(o, stdout, JSON_INDENT(2));
     (void)putchar('\n');
     json_decref(o);
@@ -35,8 +37,9 @@ enum ctl_exit command_purge(int argc, char **argv)
     const struct usage u = {
         "purge",
         "",
-        "Erases now what each night's purge erases: photos two years old, and children whose opt-in has "
-        "lapsed. Prints its certificate, which is a leaf of the audit log; then the ring key is replaced.",
+        "Erases now what each night's purge erases: photos two years old, photos that no undo can bring "
+        "back, children whose opt-in has lapsed, and batches that nobody committed within 7 days. Prints its "
+        "certificate, which is a leaf of the audit log; then the ring key is replaced.",
         rows,
         sizeof rows / sizeof rows[0],
         NULL,

@@ -262,7 +262,7 @@ void undo_wake(struct vault *v)
     struct erase_job *j;
     enum err e;
 
-    if (v->undoing || !v->undos_waiting || v->stopping)
+    if (v->undoing || v->purging || !v->undos_waiting || v->stopping)
         return;
     e = store_walk(v->store, KIND_BATCH, "", 0, undone_visit, &u);
     v->undos_waiting = e || u.found;

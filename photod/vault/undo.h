@@ -18,7 +18,8 @@
 void answer_batch_commit(struct vault *v, struct peer *p, struct message *m);
 void answer_batch_undo(struct vault *v, struct peer *p, struct message *m);
 
-/* Erases what undone batches brought, if any is left.  Also at start, and after what failed. */
+/* Erases what undone batches brought, if any is left.  Also at start, after a purge, and after what failed.
+ */
 void undo_wake(struct vault *v);
 
 #endif

@@ -47,7 +47,7 @@ enum err upload_open(struct vault *v, struct peer *p, const struct actor *a,
     return OK;
 }
 
-bool upload_is_open(struct vault *v, const unsigned char spool_id[static SPOOL_ID_BYTES])
+bool upload_is_open(const struct vault *v, const unsigned char spool_id[static SPOOL_ID_BYTES])
 {
     for (struct upload *u = v->uploads; u; u = u->next)
         if (memcmp(u->spool_id, spool_id, sizeof u->spool_id) == 0)

@@ -32,7 +32,7 @@ MUST_CHECK enum err upload_open(struct vault *v, struct peer *p, const struct ac
                                 const unsigned char spool_id[static SPOOL_ID_BYTES], struct dek *dek,
                                 bool is_roster, const char *media, struct upload **out);
 /* Whether an upload into this spool is under way. */
-bool upload_is_open(struct vault *v, const unsigned char spool_id[static SPOOL_ID_BYTES]);
+bool upload_is_open(const struct vault *v, const unsigned char spool_id[static SPOOL_ID_BYTES]);
 /* Unlinks and frees it; the spool stays. */
 void upload_forget(struct vault *v, struct upload *u);
 

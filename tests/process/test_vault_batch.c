@@ -249,6 +249,66 @@ START_TEST(a_batch_with_an_erased_child_is_undone)
 }
 END_TEST
 
+/* ---- The night ---- */
+
+static struct shape_purged purge(void)
+{
+    CLEANUP(message) struct message m = MESSAGE_NONE;
+
+    rig_ask(&rig, &rig.ctl, MSG_PURGE, NULL, -1, &m, MSG_PURGED);
+    return m.is.purged;
+}
+
+START_TEST(what_no_undo_can_bring_back_goes_at_night)
+{
+    struct shape_batch_name a, b, c;
+    struct shape_purged p;
+
+    rig_roster(&rig, 3);
+    stage(&a, 3);
+    commit(&a);
+    ck_assert_uint_eq(purge().replaced, 0);
+    stage(&b, 2);
+    commit(&b);
+    ck_assert_uint_eq(purge().replaced, 0); /* undoing b brings a's photos back */
+    expect_left(2, 2);
+    stage(&c, 1);
+    commit(&c);
+    p = purge(); /* b can no longer be undone, so what it replaced goes: of both its children */
+    ck_assert_uint_eq(p.replaced, 2);
+    ck_assert_uint_eq(p.expired + p.lapsed + p.discarded, 0);
+    expect_left(1, 2);
+    ck_assert_uint_eq(purge().replaced, 0);
+    rig_expect_leaf(&rig, "\"reason\":\"replaced\"");
+    undo_refused(&b, PROBLEM_UNDO_ENDED);
+    undo(&c);
+    undo_refused(&b, PROBLEM_UNDO_ENDED);
+    undo_refused(&a, PROBLEM_UNDO_ENDED);
+    ck_assert(is_served());
+    expect_left(3, 1);
+    ck_assert_uint_eq(purge().replaced, 0);
+    expect_left(3, 1);
+    rig_stop(&rig);
+}
+END_TEST
+
+START_TEST(a_purge_during_an_undo_ends_and_leaves_the_same)
+{
+    struct shape_batch_name kept, gone;
+
+    rig_roster(&rig, CHILDREN);
+    stage(&kept, CHILDREN);
+    commit(&kept);
+    stage(&gone, CHILDREN);
+    commit(&gone);
+    undo(&gone);
+    (void)purge();
+    expect_left(CHILDREN, 1);
+    ck_assert(is_served());
+    rig_stop(&rig);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -260,6 +320,8 @@ int main(void)
         a_batch_being_judged_is_not_undone,
         an_undo_goes_on_after_each_kill,
         a_batch_with_an_erased_child_is_undone,
+        what_no_undo_can_bring_back_goes_at_night,
+        a_purge_during_an_undo_ends_and_leaves_the_same,
     };
 
     return rig_suite("vault_batch", tests, sizeof tests / sizeof tests[0], setup, teardown);

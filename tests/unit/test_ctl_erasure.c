@@ -190,18 +190,21 @@ END_TEST
 
 START_TEST(a_purge_prints_its_certificate)
 {
-    struct shape_purged p = {.leaf = 7, .expired = 3, .lapsed = 4, .copies_end_on = {2026, 11, 30}};
+    struct shape_purged p = {
+        .leaf = 7, .expired = 3, .lapsed = 4, .replaced = 5, .discarded = 6, .copies_end_on = {2026, 11, 30}};
     const struct script script = {MSG_PURGE, MSG_PURGED, &p, NULL, 0};
     pid_t pid = serve(&script);
 
     ck_assert_int_eq(run("purge", NULL), CTL_OK);
-    ck_assert_ptr_nonnull(strstr(printed, "3 photos two years old, 4 children"));
+    ck_assert_ptr_nonnull(strstr(printed, "3 photos two years old, 5 replaced or undone, 4 children"));
+    ck_assert_ptr_nonnull(strstr(printed, "6 batches that nobody committed"));
     ck_assert_ptr_nonnull(
         strstr(printed, "audit leaf 7. The last copy of what was erased is dead by 2026-11-30."));
     assert_served(pid);
     pid = serve(&script);
     ck_assert_int_eq(run("purge", "--json", NULL), CTL_OK);
     ck_assert_ptr_nonnull(strstr(printed, "\"lapsed\": 4"));
+    ck_assert_ptr_nonnull(strstr(printed, "\"discarded\": 6"));
     assert_served(pid);
 }
 END_TEST
