@@ -1,4 +1,4 @@
-/* The table of seal methods, and the two that hold the key itself: key-file and credential. */
+/* The table of seal methods, and those whose opening is the key itself: key-file, credential, pkcs11. */
 #include <errno.h>
 #include <string.h>
 #include "keys/inside.h"
@@ -50,16 +50,12 @@ enum err seal_write_all(int fd, const void *bytes, size_t len, const char *what)
     return OK;
 }
 
-static enum err digits_open(struct secret **root, int fd)
+static enum err digits_decode(struct secret **root, struct secret *text, size_t len)
 {
-    CLEANUP(secret) struct secret *text = NULL;
     CLEANUP(secret) struct secret *key = NULL;
     char *hex;
-    size_t len;
 
-    TRY(secret_new(&text, FILE_BYTES + 1));
     TRY(secret_new(&key, ROOT_KEY_BYTES));
-    TRY(seal_read_all(secret_bytes(text), &len, FILE_BYTES + 1, fd, "the root key"));
     hex = (char *)secret_bytes(text);
     if (len != FILE_BYTES || hex[HEX_BYTES] != '\n')
         return ERR_MALFORMED;
@@ -67,6 +63,16 @@ static enum err digits_open(struct secret **root, int fd)
     TRY(hex_decode(secret_bytes(key), ROOT_KEY_BYTES, hex));
     *root = TAKE(key);
     return OK;
+}
+
+static enum err digits_open(struct secret **root, int fd)
+{
+    CLEANUP(secret) struct secret *text = NULL;
+    size_t len;
+
+    TRY(secret_new(&text, FILE_BYTES + 1));
+    TRY(seal_read_all(secret_bytes(text), &len, FILE_BYTES + 1, fd, "the root key"));
+    return digits_decode(root, text, len);
 }
 
 enum err seal_key_file_read(struct secret **root, int fd)
@@ -84,6 +90,30 @@ static enum err credential_open(struct secret **root, int fd)
 
     if (e == ERR_MALFORMED)
         log_error("the credential holds no root key: expected 64 hexadecimal digits and a newline");
+    return e;
+}
+
+/* The end of a pipe: what was read once is nowhere any more. */
+static enum err handed_open(struct secret **root, int fd)
+{
+    CLEANUP(secret) struct secret *text = NULL;
+    size_t len = 0;
+    ssize_t n = 1;
+    enum err e;
+
+    TRY(secret_new(&text, FILE_BYTES + 1));
+    while (n > 0 && len <= FILE_BYTES) {
+        n = read(fd, secret_bytes(text) + len, FILE_BYTES + 1 - len);
+        if (n > 0)
+            len += (size_t)n;
+        else if (n < 0 && errno == EINTR)
+            n = 1;
+    }
+    if (!len && !n)
+        return ERR_CLOSED;
+    e = n < 0 ? ERR_IO : digits_decode(root, text, len);
+    if (e == ERR_MALFORMED || e == ERR_IO)
+        log_error("photod-unseal did not hand over a root key");
     return e;
 }
 
@@ -109,6 +139,7 @@ static const struct method {
     {"key-file", false, seal_key_file_read, digits_make},
     {"passphrase", true, seal_passphrase_open, seal_passphrase_make},
     {"credential", false, credential_open, digits_make},
+    {"pkcs11", false, handed_open, digits_make},
 };
 
 static const struct method *find(const char *name)

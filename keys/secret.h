@@ -24,7 +24,7 @@ void secret_free(struct secret *s);
 DEFINE_CLEANUP(secret)
 
 size_t secret_len(const struct secret *s);
-/* For keys/ only (tests/static checks). */
+/* For keys/, and photod-unseal, which gives a token what it seals. */
 unsigned char *secret_bytes(struct secret *s);
 const unsigned char *secret_peek(const struct secret *s);
 

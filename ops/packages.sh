@@ -3,8 +3,8 @@
 
 BUILD_PACKAGES="build-essential cmake ninja-build pkg-config binutils tzdata
     check libcsv-dev libcurl4-openssl-dev libgfshare-dev libgnutls28-dev libicu-dev libjansson-dev liblmdb-dev
-    libmicrohttpd-dev libseccomp-dev libsodium-dev libsystemd-dev libvips-dev libzip-dev"
-TEST_PACKAGES="age curl gnutls-bin jq clang-format-14 openssl perl libfaketime procps strace"
+    libmicrohttpd-dev libp11-kit-dev libseccomp-dev libsodium-dev libsystemd-dev libvips-dev libzip-dev"
+TEST_PACKAGES="age curl gnutls-bin jq clang-format-14 openssl perl libfaketime opensc procps softhsm2 strace"
 FUZZ_PACKAGES="clang-14 libclang-rt-14-dev llvm-14 jq"
 
 # need_packages NAME...: returns only when all are there.

@@ -112,12 +112,16 @@ static enum err set_fallbacks(struct config *c, const bool seen[KEY_COUNT], stru
 static enum err check_seal(const struct config *c, struct config_fault *fault)
 {
     bool is_credential = strcmp(c->seal, "credential") == 0,
-         is_passphrase = strcmp(c->seal, "passphrase") == 0;
+         is_passphrase = strcmp(c->seal, "passphrase") == 0, is_pkcs11 = strcmp(c->seal, "pkcs11") == 0;
 
-    if (!is_credential && !is_passphrase && strcmp(c->seal, "key-file") != 0)
-        return fail(fault, 0, "seal must be `key-file`, `passphrase` or `credential`");
+    if (!is_credential && !is_passphrase && !is_pkcs11 && strcmp(c->seal, "key-file") != 0)
+        return fail(fault, 0, "seal must be `key-file`, `passphrase`, `credential` or `pkcs11`");
     if (is_passphrase && !*c->seal_passphrase)
         return fail(fault, 0, "seal_passphrase must be set, because seal is `passphrase`");
+    if (is_pkcs11 && (*c->pkcs11_module != '/' || !*c->pkcs11_uri || !*c->pkcs11_pin))
+        return fail(fault, 0,
+                    "pkcs11_module (an absolute path), pkcs11_uri and pkcs11_pin must be set, because "
+                    "seal is `pkcs11`");
     if (is_credential && (!*c->root_key || strchr(c->root_key, '/') || *c->root_key == '.'))
         return fail(fault, 0, "root_key must be a credential's name, no path, because seal is `credential`");
     return OK;

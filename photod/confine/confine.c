@@ -56,10 +56,11 @@ enum err confine(struct confined *out, enum confine_profile profile, const int *
     }
     TRY(limits_set(profile));
     TRY(no_new_privileges());
-    if (profile != CONFINE_PARENT) { /* who changes users for its children, and opens their files */
+    if (profile != CONFINE_PARENT) /* who changes users for its children, and opens their files */
         TRY(capabilities_drop());
+    /* Where a token's library has its files, devices and servers, nobody but its user can say. */
+    if (profile != CONFINE_PARENT && profile != CONFINE_UNSEAL)
         TRY(landlock_close(&got.landlock_abi, writable_dirs, dir_count));
-    }
     TRY(hide_memory());
     TRY(filter_load(profile));
     got.seccomp = true;

@@ -16,11 +16,12 @@
  * A process that asks for something its profile lacks gets EACCES or EPERM,
  * or dies by SIGSYS; calls.def says which, and how to find the missing row.
  */
-enum confine_profile { CONFINE_WEB, CONFINE_VAULT, CONFINE_INTAKE, CONFINE_PARENT };
+enum confine_profile { CONFINE_WEB, CONFINE_VAULT, CONFINE_INTAKE, CONFINE_PARENT, CONFINE_UNSEAL };
 
 /* What the kernel gave, for `photoctl status` and the log. */
 struct confined {
-    int landlock_abi; /* 0: the kernel has none; always 0 for the parent, whose children would inherit it */
+    int landlock_abi; /* 0: the kernel has none; always 0 for the parent, whose children would inherit it, and
+                         unseal */
     bool seccomp;
 };
 

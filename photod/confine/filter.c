@@ -24,6 +24,7 @@
 #define VAULT    (1U << CONFINE_VAULT)
 #define INTAKE   (1U << CONFINE_INTAKE)
 #define PARENT   (1U << CONFINE_PARENT)
+#define UNSEAL   (1U << CONFINE_UNSEAL)
 #define CHILDREN (WEB | VAULT | INTAKE)
 
 #ifndef CLONE_NEWTIME
@@ -169,7 +170,8 @@ static int settle(scmp_filter_ctx filter)
 
 enum err filter_load(enum confine_profile profile)
 {
-    uint32_t fallback = profile == CONFINE_PARENT ? SCMP_ACT_ALLOW : action_of(SCMP_ACT_ERRNO(EPERM));
+    bool is_open = profile == CONFINE_PARENT || profile == CONFINE_UNSEAL;
+    uint32_t fallback = is_open ? SCMP_ACT_ALLOW : action_of(SCMP_ACT_ERRNO(EPERM));
     scmp_filter_ctx filter = seccomp_init(fallback);
     int rc;
 

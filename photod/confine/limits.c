@@ -48,6 +48,8 @@ static const struct limit {
     {CONFINE_INTAKE, AT_MOST, RLIMIT_CORE, 0},
     {CONFINE_INTAKE, AT_MOST, RLIMIT_FSIZE, 64 * MIB},
     {CONFINE_INTAKE, AT_MOST, RLIMIT_NOFILE, 256},
+    {CONFINE_UNSEAL, AT_MOST, RLIMIT_CORE, 0},
+    {CONFINE_UNSEAL, AT_LEAST, RLIMIT_MEMLOCK, 64 * MIB},
 #ifndef PHOTOD_SANITIZED /* whose shadow memory is terabytes of addresses */
     /*
      * Addresses, not memory.  Measured: 370 MiB after the warm-up, 520 MiB

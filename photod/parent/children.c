@@ -1,21 +1,17 @@
 #include "photod/parent/children.h"
 
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include "photod/base/clock.h"
 #include "photod/base/log.h"
-#include "photod/confine/confine.h"
+#include "photod/parent/spawn.h"
 #include "photod/parent/users.h"
 
-#define CONTROL_FD       3
 #define LIFE_RESETS_MS   60000
 #define BACK_OFF_STEP_MS 100
 #define BACK_OFF_MAX_MS  10000
-#define EXIT_NOT_STARTED 127
 
 static enum program program_of(enum process p)
 {
@@ -55,78 +51,29 @@ static void arguments_of(struct arguments *a, const struct child *c)
         a->list[1] = a->index;
         break;
     case PROGRAM_VAULT:
+    case PROGRAM_UNSEAL:
     case PROGRAM_COUNT:
         a->list[0] = vault;
         break;
     }
 }
 
-/* Nothing of the parent's environment but, in a sanitized build, its options. */
-static char **environment(void)
-{
-    static char path[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin", lang[] = "LANG=C.UTF-8";
-    static char *list[8] = {path, lang};
-
-#ifdef PHOTOD_SANITIZED
-    static const char *const kept[] = {"ASAN_OPTIONS=", "UBSAN_OPTIONS=", "LSAN_OPTIONS="};
-    unsigned count = 2;
-
-    for (unsigned k = 0; k < sizeof kept / sizeof kept[0]; k++)
-        for (char **e = environ; *e; e++)
-            if (count < 7 && strncmp(*e, kept[k], strlen(kept[k])) == 0)
-                list[count++] = *e;
-#endif
-    return list;
-}
-
-/* The user changes before PDEATHSIG is set: the kernel forgets it with the credentials. */
-static enum err settle(const char *user, pid_t parent)
-{
-    sigset_t none;
-
-    if (user)
-        TRY(confine_user(user));
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) || getppid() != parent)
-        return ERR_IO;
-    (void)sigemptyset(&none);
-    return sigprocmask(SIG_SETMASK, &none, NULL) ? ERR_IO : OK;
-}
-
-static _Noreturn void become(const struct child *c, const struct holdings *h, int control, pid_t parent)
-{
-    struct arguments a;
-    enum err e = settle(user_of(&h->config, c->process), parent);
-
-    arguments_of(&a, c);
-    if (e)
-        log_error("starting %s: %s", process_name(c->process), err_name(e));
-    else if (dup2(h->null, STDIN_FILENO) < 0 ||
-             (control == CONTROL_FD ? fcntl(control, F_SETFD, 0) : dup2(control, CONTROL_FD)) < 0 ||
-             close_range(CONTROL_FD + 1, ~0U, CLOSE_RANGE_CLOEXEC))
-        log_errno("starting %s", process_name(c->process));
-    else if (fexecve(h->programs[program_of(c->process)], a.list, environment()))
-        log_errno("starting %s", process_name(c->process));
-    _exit(EXIT_NOT_STARTED);
-}
-
 enum err child_spawn(struct child *c, const struct holdings *h)
 {
     CLEANUP(fd) int ours = -1;
     CLEANUP(fd) int theirs = -1;
-    int fds[2];
-    pid_t parent = getpid(), pid;
+    struct arguments a;
+    int pair[2];
 
-    TRY(channel_pair(fds));
-    ours = fds[0];
-    theirs = fds[1];
-    pid = fork();
-    if (pid < 0) {
-        log_errno("fork");
-        return ERR_IO;
-    }
-    if (pid == 0)
-        become(c, h, theirs, parent);
-    c->pid = pid;
+    TRY(channel_pair(pair));
+    ours = pair[0];
+    theirs = pair[1];
+    arguments_of(&a, c);
+    TRY(spawn(&c->pid, &(struct spawn){.program = h->programs[program_of(c->process)],
+                                       .arguments = a.list,
+                                       .user = user_of(&h->config, c->process),
+                                       .fds = {h->null, STDOUT_FILENO, STDERR_FILENO, theirs},
+                                       .fd_count = 4}));
     c->phase = CHILD_STARTING;
     c->born_ms = clock_steady_ms();
     c->due_ms = 0;

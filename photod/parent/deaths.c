@@ -14,6 +14,7 @@
 #include "photod/base/log.h"
 #include "photod/parent/notify.h"
 #include "photod/parent/stop.h"
+#include "photod/parent/unseal.h"
 
 #define EXIT_FATAL_MIN 2
 #define EXIT_FATAL_MAX 9
@@ -72,10 +73,13 @@ void deaths_reap(struct supervisor *s)
     int wait_status;
     pid_t pid;
 
-    while ((pid = waitpid(-1, &wait_status, WNOHANG)) > 0)
+    while ((pid = waitpid(-1, &wait_status, WNOHANG)) > 0) {
+        if (unseal_is_buried(s, pid, wait_status))
+            continue;
         for (unsigned i = 0; i < s->count; i++)
             if (s->children[i].pid == pid)
                 bury(s, &s->children[i], wait_status);
+    }
 }
 
 void deaths_overdue(struct supervisor *s, int64_t now_ms)

@@ -144,19 +144,37 @@ static enum err open_key_file(int *fd, const struct config *c)
     return open_secret(fd, &st, "root_key", c->root_key);
 }
 
-static enum err open_credential(int *fd, const struct config *c)
+static enum err open_named_credential(int *fd, const char *what, const char *name)
 {
     const char *dir = getenv("CREDENTIALS_DIRECTORY");
     char path[PATH_MAX];
     struct stat st;
 
-    if (!dir || snprintf(path, sizeof path, "%s/%s", dir, c->root_key) >= (int)sizeof path) {
-        log_error("seal = credential: systemd gave no credentials; start photod by a unit with "
-                  "LoadCredentialEncrypted=%s",
-                  c->root_key);
+    if (!dir || snprintf(path, sizeof path, "%s/%s", dir, name) >= (int)sizeof path) {
+        log_error("%s: systemd gave no credentials; start photod by a unit with LoadCredentialEncrypted=%s",
+                  what, name);
         return ERR_NOTFOUND;
     }
-    return open_secret(fd, &st, "root_key", path);
+    return open_secret(fd, &st, what, path);
+}
+
+static enum err open_credential(int *fd, const struct config *c)
+{
+    return open_named_credential(fd, "root_key", c->root_key);
+}
+
+enum err sealed_key_open(int *key, int *pin, const struct config *c)
+{
+    CLEANUP(fd) int opened = -1;
+    struct stat st;
+
+    TRY(open_secret(&opened, &st, "root_key", c->root_key));
+    if (strchr(c->pkcs11_pin, '/'))
+        TRY(open_secret(pin, &st, "pkcs11_pin", c->pkcs11_pin));
+    else
+        TRY(open_named_credential(pin, "pkcs11_pin", c->pkcs11_pin));
+    *key = TAKE_FD(opened);
+    return OK;
 }
 
 /* The root key file and the passphrase as the line behind it, in one memfd. */
@@ -204,6 +222,14 @@ enum err root_key_open(int *fd, const struct config *c)
         if (strcmp(seal_rows[n].method, c->seal) == 0)
             return seal_rows[n].open(fd, c);
     return ERR_NOTFOUND; /* config_parse() refuses others */
+}
+
+enum err root_key_check(const struct config *c)
+{
+    CLEANUP(fd) int key = -1;
+    CLEANUP(fd) int pin = -1;
+
+    return strcmp(c->seal, "pkcs11") == 0 ? sealed_key_open(&key, &pin, c) : root_key_open(&key, c);
 }
 
 /* ---- What the doors show ---- */

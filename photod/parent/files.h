@@ -26,6 +26,10 @@ MUST_CHECK enum err config_seal(int *memfd, const char *path);
  * ERR_NOTFOUND (no credentials), ERR_LIMIT, ERR_IO.
  */
 MUST_CHECK enum err root_key_open(int *fd, const struct config *c);
+/* Whether all that is there, by every method; nothing stays open. */
+MUST_CHECK enum err root_key_check(const struct config *c);
+/* By pkcs11: the root key file and the token's PIN, for photod-unseal alone.  Expected: the same. */
+MUST_CHECK enum err sealed_key_open(int *key, int *pin, const struct config *c);
 
 enum tls_file { TLS_CERTIFICATE, TLS_KEY, TLS_CA, TLS_CRL, TLS_FILES };
 

@@ -33,19 +33,19 @@ static void tell_fd_rewound(struct child *c, enum msg type, int fd)
     tell_fd(c, type, fd);
 }
 
-static void furnish_vault(struct child *c, const struct holdings *h)
+static void furnish_vault(struct child *c, const struct holdings *h, int root_key)
 {
     tell_fd_rewound(c, MSG_STATE_DIR, h->state_dir);
-    tell_fd_rewound(c, MSG_ROOT_KEY, h->root_key);
+    tell_fd_rewound(c, MSG_ROOT_KEY, root_key);
     tell_fd(c, MSG_LISTEN, h->admin);
 }
 
-void furnish(struct child *c, struct holdings *h)
+void furnish(struct child *c, struct holdings *h, int root_key)
 {
     tell_fd_rewound(c, MSG_CONFIG, h->config_text);
     switch (c->process) {
     case PROCESS_VAULT:
-        furnish_vault(c, h);
+        furnish_vault(c, h, root_key);
         break;
     case PROCESS_LAW:
     case PROCESS_OFFICE:

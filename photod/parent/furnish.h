@@ -16,8 +16,8 @@
  * error; its death follows.
  */
 
-/* All but links and GO. */
-void furnish(struct child *c, struct holdings *h);
+/* All but links and GO.  root_key: what opens the vault (unseal.h); for it alone, -1 for the others. */
+void furnish(struct child *c, struct holdings *h, int root_key);
 /* A fresh channel between two living children: one end to each. */
 void furnish_link(struct child *vault, struct child *peer);
 void furnish_go(struct child *c);

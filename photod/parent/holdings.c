@@ -17,6 +17,7 @@ static const char *const program_names[PROGRAM_COUNT] = {
     [PROGRAM_VAULT] = "photod-vault",
     [PROGRAM_WEB] = "photod-web",
     [PROGRAM_INTAKE] = "photod-intake",
+    [PROGRAM_UNSEAL] = "photod-unseal",
 };
 
 enum err holdings_read_config(struct holdings *h, const char *path)
@@ -87,7 +88,8 @@ static enum err open_programs(struct holdings *h)
 
     TRY(own_directory(&dir));
     for (int n = 0; n < PROGRAM_COUNT; n++)
-        TRY(open_program(&h->programs[n], dir, program_names[n]));
+        if (n != PROGRAM_UNSEAL || strcmp(h->config.seal, "pkcs11") == 0)
+            TRY(open_program(&h->programs[n], dir, program_names[n]));
     return OK;
 }
 
@@ -98,7 +100,7 @@ static enum err open_state(struct holdings *h)
         log_errno("state: %s (`photoctl init` makes it)", h->config.state);
         return ERR_IO;
     }
-    return root_key_open(&h->root_key, &h->config);
+    return root_key_check(&h->config);
 }
 
 enum err holdings_open(struct holdings *h)
@@ -134,7 +136,6 @@ void holdings_close(struct holdings *h)
     shut(&h->office);
     shut(&h->config_text);
     shut(&h->state_dir);
-    shut(&h->root_key);
     shut(&h->null);
     for (int n = 0; n < PROGRAM_COUNT; n++)
         shut(&h->programs[n]);

@@ -7,14 +7,15 @@
 /*
  * All that the parent opens and hands round to its children, at start and
  * again whenever one is restarted.  Opened once, before the parent confines
- * itself; only the TLS files are read again.
+ * itself; only the TLS files are read again, and what opens the vault is here
+ * not at all (unseal.h).
  */
-enum program { PROGRAM_VAULT, PROGRAM_WEB, PROGRAM_INTAKE, PROGRAM_COUNT };
+enum program { PROGRAM_VAULT, PROGRAM_WEB, PROGRAM_INTAKE, PROGRAM_UNSEAL, PROGRAM_COUNT };
 
 struct holdings {
     struct config config;
     int config_text; /* sealed memfd */
-    int state_dir, root_key;
+    int state_dir;
     int admin, law, office; /* listening sockets */
     struct tls_files tls;
     int null;                    /* /dev/null, the children's standard input */
@@ -24,13 +25,12 @@ struct holdings {
 #define HOLDINGS_NONE                                                                                        \
     ((struct holdings){.config_text = -1,                                                                    \
                        .state_dir = -1,                                                                      \
-                       .root_key = -1,                                                                       \
                        .admin = -1,                                                                          \
                        .law = -1,                                                                            \
                        .office = -1,                                                                         \
                        .tls = TLS_FILES_NONE,                                                                \
                        .null = -1,                                                                           \
-                       .programs = {-1, -1, -1}})
+                       .programs = {-1, -1, -1, -1}})
 
 /* Reads the configuration and nothing else.  Logs `file:line: what`.  Expected: ERR_MALFORMED, ERR_IO. */
 MUST_CHECK enum err holdings_read_config(struct holdings *h, const char *path);

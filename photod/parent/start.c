@@ -1,11 +1,13 @@
 #include "photod/parent/start.h"
 
 #include <stdio.h>
+#include "photod/base/cleanup.h"
 #include "photod/base/clock.h"
 #include "photod/base/log.h"
 #include "photod/parent/doors.h"
 #include "photod/parent/furnish.h"
 #include "photod/parent/notify.h"
+#include "photod/parent/unseal.h"
 
 #define START_LIMIT_MS 30000 /* not the vault: repairing a store may take its time */
 
@@ -52,15 +54,26 @@ static void link_up(struct supervisor *s, struct child *c)
         furnish_link(c, &s->children[i]);
 }
 
+/* What opens the vault is the parent's only for as long as it takes to hand it on. */
+static enum err spawn_and_furnish(struct supervisor *s, struct child *c)
+{
+    CLEANUP(fd) int root_key = -1;
+
+    if (c == vault_of(s))
+        TRY(unseal_begin(&root_key, s));
+    TRY(child_spawn(c, s->held));
+    furnish(c, s->held, root_key);
+    return OK;
+}
+
 static bool start(struct supervisor *s, struct child *c, int64_t now_ms)
 {
-    if (child_spawn(c, s->held)) { /* logged */
+    if (spawn_and_furnish(s, c)) { /* logged */
         child_buried(c, false);
         return false;
     }
     if (c->process != PROCESS_VAULT)
         c->due_ms = now_ms + START_LIMIT_MS;
-    furnish(c, s->held);
     link_up(s, c);
     return true;
 }

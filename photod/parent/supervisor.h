@@ -16,6 +16,7 @@ struct supervisor {
     struct child children[MAX_CHILDREN];
     unsigned count;
     int signal_fd;
+    pid_t unseal_pid;                           /* photod-unseal (unseal.c); 0: none runs */
     bool announced;                             /* all were SERVING once */
     bool stopping;                              /* then start.c is asked no more */
     unsigned stage;                             /* of stopping (stop.c) */

@@ -98,5 +98,6 @@ enum err users_check(const struct config *c)
     TRY(check_user("user_vault", c->user_vault));
     TRY(check_user("user_law", c->user_law));
     TRY(check_user("user_office", c->user_office));
-    return check_user("user_intake", c->user_intake);
+    TRY(check_user("user_intake", c->user_intake));
+    return strcmp(c->seal, "pkcs11") == 0 ? check_user("user_unseal", c->user_unseal) : OK;
 }

@@ -473,7 +473,7 @@ START_TEST(a_door_of_the_kernel_is_death_to_whom_it_is_closed)
 
     door_call = d->call;
     ck_assert_msg(outcome(&scene, UNCONFINED, try_door) == 0, "%s, unconfined", d->name);
-    for (int profile = CONFINE_WEB; profile <= CONFINE_PARENT; profile++) {
+    for (int profile = CONFINE_WEB; profile <= CONFINE_UNSEAL; profile++) {
         int got = outcome(&scene, profile, try_door),
             expected = profile != CONFINE_PARENT || d->parent ? DIES : 0;
 
@@ -521,7 +521,7 @@ static int call_x32(struct scene *s)
 START_TEST(a_call_of_another_architecture_kills)
 {
     ck_assert_int_eq(outcome(&scene, UNCONFINED, call_x32), 0);
-    for (int profile = CONFINE_WEB; profile <= CONFINE_PARENT; profile++)
+    for (int profile = CONFINE_WEB; profile <= CONFINE_UNSEAL; profile++)
         ck_assert_int_eq(outcome(&scene, profile, call_x32), DIES);
 }
 END_TEST

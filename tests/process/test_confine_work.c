@@ -416,7 +416,7 @@ static int leave_by_exit(struct scene *s)
 
 START_TEST(a_confined_process_can_exit)
 {
-    for (int profile = CONFINE_WEB; profile <= CONFINE_PARENT; profile++)
+    for (int profile = CONFINE_WEB; profile <= CONFINE_UNSEAL; profile++)
         ck_assert_int_eq(outcome(&scene, profile, leave_by_exit), 0);
 }
 END_TEST
@@ -442,6 +442,35 @@ static int be_a_parent(struct scene *s)
 START_TEST(the_parent_still_starts_children_as_other_users)
 {
     ck_assert_int_eq(outcome(&scene, CONFINE_PARENT, be_a_parent), 0);
+}
+END_TEST
+
+/* A token's library: it is loaded, reads its files, talks to its server and starts threads; no program, no
+ * rights. */
+static int be_a_token(struct scene *s)
+{
+    void *code = mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    int count = 0;
+    pthread_t thread;
+
+    MUST(code != MAP_FAILED && open("/etc/passwd", O_RDONLY | O_CLOEXEC) >= 0);
+    MUST(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0) >= 0);
+    MUST(pthread_create(&thread, NULL, add_one, &count) == 0 && pthread_join(thread, NULL) == 0);
+    MUST(SANITIZED || (fork() < 0 && errno == EPERM));
+    return holds_nothing(s);
+}
+
+static int run_program(struct scene *s)
+{
+    (void)s;
+    return execl("/bin/true", "true", (char *)NULL);
+}
+
+START_TEST(a_tokens_library_can_work_but_start_no_program)
+{
+    ck_assert_int_eq(outcome(&scene, CONFINE_UNSEAL, be_a_token), 0);
+    ck_assert_int_eq(outcome(&scene, UNCONFINED, run_program), 0);
+    ck_assert_int_eq(outcome(&scene, CONFINE_UNSEAL, run_program), -SIGSYS);
 }
 END_TEST
 
@@ -517,6 +546,7 @@ int main(void)
     tcase_add_test(t, a_kernel_without_landlock_is_no_error_and_is_told);
     tcase_add_test(t, a_confined_process_can_exit);
     tcase_add_test(t, the_parent_still_starts_children_as_other_users);
+    tcase_add_test(t, a_tokens_library_can_work_but_start_no_program);
     tcase_add_test(t, a_change_of_user_is_for_good);
     tcase_add_test(t, root_and_strangers_are_no_users_to_change_to);
     suite_add_tcase(s, t);

@@ -46,6 +46,43 @@ START_TEST(reading_leaves_the_offset_alone)
 }
 END_TEST
 
+/* What photod-unseal hands over through a pipe: in pieces, once, and then the end. */
+static int pipe_of(const char *text, size_t len)
+{
+    int ends[2];
+
+    ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
+    for (size_t i = 0; i < len; i++)
+        ck_assert_int_eq(write(ends[1], text + i, 1), 1);
+    (void)close(ends[1]);
+    return ends[0];
+}
+
+START_TEST(a_token_hands_its_key_over_by_a_pipe_and_nothing_stays_in_it)
+{
+    CLEANUP(secret) struct secret *root = NULL;
+    CLEANUP(fd) int fd = pipe_of(DIGITS "\n", 65);
+    char rest;
+
+    ck_assert_int_eq(seal_open(&root, "pkcs11", fd), OK);
+    for (unsigned i = 0; i < ROOT_KEY_BYTES; i++)
+        ck_assert_uint_eq(secret_peek(root)[i], i);
+    ck_assert_int_eq(read(fd, &rest, 1), 0);
+}
+END_TEST
+
+START_TEST(a_pipe_that_ends_early_is_told_apart_from_one_that_ends_at_once)
+{
+    struct secret *root = NULL;
+
+    for (size_t len = 0; len < 65; len++) {
+        CLEANUP(fd) int fd = pipe_of(DIGITS "\n", len);
+
+        ck_assert_int_eq(seal_open(&root, "pkcs11", fd), len ? ERR_MALFORMED : ERR_CLOSED);
+    }
+}
+END_TEST
+
 static const struct {
     const char *what, *text;
     size_t len;
@@ -287,6 +324,8 @@ int main(void)
     tcase_add_checked_fixture(c, start, NULL);
     tcase_add_test(c, a_key_file_is_its_digits_and_a_newline);
     tcase_add_test(c, reading_leaves_the_offset_alone);
+    tcase_add_test(c, a_token_hands_its_key_over_by_a_pipe_and_nothing_stays_in_it);
+    tcase_add_test(c, a_pipe_that_ends_early_is_told_apart_from_one_that_ends_at_once);
     tcase_add_loop_test(c, another_file_is_malformed, 0, (int)COUNT(wrong));
     tcase_add_loop_test(c, what_was_written_is_read, 0, 2);
     tcase_add_test(c, a_full_disk_is_told_from_a_broken_one);
