@@ -108,6 +108,22 @@ enum ctl_exit file_write_new(const char *path, mode_t mode, const void *bytes, s
     return code;
 }
 
+enum ctl_exit file_sync_directory(const char *path)
+{
+    CLEANUP(heap) char *dir = strdup(path);
+    char *slash = dir ? strrchr(dir, '/') : NULL;
+    CLEANUP(fd) int fd = -1;
+
+    if (!dir)
+        return say_fail(CTL_FAILED, "out of memory");
+    if (slash)
+        slash[slash == dir] = '\0';
+    fd = open(slash ? dir : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 || fsync(fd))
+        return say_fail(CTL_FAILED, "%s: %s", slash ? dir : ".", strerror(errno));
+    return CTL_OK;
+}
+
 enum ctl_exit file_read_secret(struct buf **out, const char *path)
 {
     CLEANUP(buf) struct buf *b = NULL;

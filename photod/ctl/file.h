@@ -23,6 +23,9 @@ MUST_CHECK enum ctl_exit file_write_new(const char *path, mode_t mode, const voi
 MUST_CHECK enum ctl_exit file_create(int *fd, const char *path, mode_t mode);
 MUST_CHECK enum ctl_exit file_fill(int fd, const char *path, const void *bytes, size_t len);
 
+/* The directory that path is in: a file's name must last as its bytes do. */
+MUST_CHECK enum ctl_exit file_sync_directory(const char *path);
+
 /* A secret: the first line of a file, without its end. */
 MUST_CHECK enum ctl_exit file_read_secret(struct buf **out, const char *path);
 

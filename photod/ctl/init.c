@@ -2,8 +2,8 @@
  * `photoctl init`: makes a repository.  In this order, so that everything is
  * judged before anything is made, and a failure leaves nothing behind:
  * options, users, passphrase; directories; CA; TLS files; photod.conf;
- * photod-vault --init (keys and store); owners; the recovery shares, handed
- * out.
+ * photod-vault --init (keys and store); the token, if there is one; owners;
+ * the recovery shares, handed out.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -23,22 +23,24 @@
 #include "photod/ctl/init_vault.h"
 #include "photod/ctl/options.h"
 #include "photod/ctl/prompt.h"
+#include "photod/ctl/root_key.h"
 
 #define USER_VAULT "photod-vault"
 
 struct init {
     const char *state, *policy, *origin, *root_key, *config, *law, *office, *socket, *passphrase_file,
-        *ca_dir, *seal, *seal_passphrase, *credential, *shares_dir;
+        *ca_dir, *seal, *seal_passphrase, *credential, *module, *uri, *pin, *environment, *shares_dir;
     struct option_list hostnames;
     bool same_user;
 
     char host_origin[300];
     char dir[PATH_MAX], tls[PATH_MAX], ca[PATH_MAX]; /* absolute */
     char conf[PATH_MAX], key[PATH_MAX], sock[PATH_MAX], vkey[PATH_MAX];
-    char phrase[PATH_MAX], shares[PATH_MAX]; /* or "" */
+    char phrase[PATH_MAX], module_path[PATH_MAX], pin_path[PATH_MAX], shares[PATH_MAX]; /* or "" */
     char crt[PATH_MAX], crt_key[PATH_MAX], ca_crt[PATH_MAX], ca_crl[PATH_MAX];
     uid_t uid; /* the vault's, with a user for each process */
     gid_t gid;
+    struct config *parsed;
     bool made_state, made_ca, made_conf, made_key, made_shares;
 };
 
@@ -85,6 +87,11 @@ static enum ctl_exit name_everything(struct init *i)
     TRY_CTL(or_default(i->key, i->root_key, i->dir, "root.key"));
     TRY_CTL(or_default(i->sock, i->socket, i->dir, "photod.sock"));
     TRY_CTL(or_none(i->phrase, i->seal_passphrase));
+    TRY_CTL(or_none(i->module_path, i->module));
+    if (i->pin && !strchr(i->pin, '/')) /* a credential's name */
+        (void)snprintf(i->pin_path, sizeof i->pin_path, "%s", i->pin);
+    else
+        TRY_CTL(or_none(i->pin_path, i->pin));
     TRY_CTL(or_none(i->shares, i->shares_dir));
     TRY_CTL(join(i->vkey, i->dir, "log.vkey"));
     TRY_CTL(join(i->crt, i->tls, "server.crt"));
@@ -116,14 +123,23 @@ static bool is_credential(const struct init *i)
     return strcmp(i->seal, "credential") == 0;
 }
 
+static bool is_pkcs11(const struct init *i)
+{
+    return strcmp(i->seal, "pkcs11") == 0;
+}
+
 static enum ctl_exit check_seal(struct init *i)
 {
     bool is_passphrase;
 
     i->seal = i->seal ? i->seal : "key-file";
     is_passphrase = strcmp(i->seal, "passphrase") == 0;
-    if (!is_passphrase && !is_credential(i) && strcmp(i->seal, "key-file") != 0)
-        return say_fail(CTL_USAGE, "--seal must be key-file, passphrase or credential");
+    if (!is_passphrase && !is_credential(i) && !is_pkcs11(i) && strcmp(i->seal, "key-file") != 0)
+        return say_fail(CTL_USAGE, "--seal must be key-file, passphrase, credential or pkcs11");
+    if (is_pkcs11(i) ? !i->module || !i->uri || !i->pin : i->module || i->uri || i->pin || i->environment)
+        return say_fail(CTL_USAGE,
+                        "--pkcs11-module, --pkcs11-uri and --pkcs11-pin are for --seal pkcs11, which needs "
+                        "all three");
     if (is_passphrase != (i->seal_passphrase != NULL))
         return say_fail(CTL_USAGE, "--seal-passphrase FILE is for --seal passphrase, which needs it");
     if (i->credential && !is_credential(i))
@@ -257,6 +273,10 @@ static enum ctl_exit make_config(struct init *i)
         {"root_key", is_credential(i) ? i->credential : i->key},
         {"confinement", i->same_user ? "same-user" : "users"},
         {"seal_passphrase", *i->phrase ? i->phrase : NULL},
+        {"pkcs11_module", i->module ? i->module_path : NULL},
+        {"pkcs11_uri", i->uri},
+        {"pkcs11_pin", i->pin ? i->pin_path : NULL},
+        {"pkcs11_environment", i->environment},
     };
     CLEANUP(buf) struct buf *text = NULL;
     CLEANUP(heap) struct config *parsed = calloc(1, sizeof *parsed);
@@ -267,15 +287,21 @@ static enum ctl_exit make_config(struct init *i)
         return say_fail(CTL_USAGE, "photod.conf would be wrong: %s", fault.text);
     TRY_CTL(file_write_new(i->conf, 0644, buf_bytes(text), buf_len(text)));
     i->made_conf = true;
+    i->parsed = TAKE(parsed);
     return CTL_OK;
 }
 
 static enum ctl_exit make_state(struct init *i, struct buf **shares)
 {
     CLEANUP(buf) struct buf *verifier = NULL;
+    CLEANUP(fd) int memory = -1;
 
     i->made_key = true; /* whatever happens in there */
-    TRY_CTL(init_vault(&verifier, shares, i->conf, i->policy, i->origin, i->key));
+    if (is_pkcs11(i))
+        TRY_CTL(root_key_memory(&memory));
+    TRY_CTL(init_vault(&verifier, shares, i->conf, i->policy, i->origin, i->key, memory));
+    if (is_pkcs11(i))
+        TRY_CTL(root_key_seal(i->parsed, i->conf, memory, i->key));
     TRY_CTL(file_write_new(i->vkey, 0644, buf_bytes(verifier), buf_len(verifier)));
     (void)printf("The log's public key, for auditors and agencies:\n  %s\n", buf_text(verifier));
     return CTL_OK;
@@ -357,6 +383,8 @@ static const char *about_key(const struct init *i)
 {
     if (is_credential(i))
         return "opens the state; becomes a systemd credential, see below, and may not stay here";
+    if (is_pkcs11(i))
+        return "opens the state by the token only; when either is lost, recovery shares are needed";
     if (*i->phrase)
         return "opens the state together with the passphrase; without either, recovery shares are needed";
     return "opens the state; keep it from who has the disk: without it, recovery shares are needed";
@@ -411,12 +439,23 @@ enum ctl_exit command_init(int argc, char **argv)
         OPTION_TEXT(
             "seal", "METHOD", i.seal,
             "How that key is kept: key-file (as it is; the default), passphrase (sealed by one that photod "
-            "reads at start), credential (for systemd-creds)."),
+            "reads at start), credential (for systemd-creds), pkcs11 (sealed by a key that never leaves a "
+            "token)."),
         OPTION_TEXT(
             "seal-passphrase", "FILE", i.seal_passphrase,
             "With --seal passphrase: the file whose first line is the passphrase, now and at every start."),
         OPTION_TEXT("credential", "NAME", i.credential,
                     "With --seal credential: its name.  Default: photod-root-key."),
+        OPTION_TEXT("pkcs11-module", "FILE", i.module, "With --seal pkcs11: the token's PKCS#11 library."),
+        OPTION_TEXT("pkcs11-uri", "URI", i.uri,
+                    "With --seal pkcs11: the token and its AES-256 key, as in "
+                    "pkcs11:token=photod;object=photod-root (RFC 7512); the key is made if there is none."),
+        OPTION_TEXT("pkcs11-pin", "FILE", i.pin,
+                    "With --seal pkcs11: the file whose first line is the PIN, now and at every start, or "
+                    "the name of "
+                    "a systemd credential."),
+        OPTION_TEXT("pkcs11-environment", "NAME=VALUE", i.environment,
+                    "With --seal pkcs11: what that library wants in its environment."),
         OPTION_TEXT("shares-dir", "DIR", i.shares_dir,
                     "Write the five recovery shares as files into this new or empty directory, such as a USB "
                     "stick's, instead of showing them."),
@@ -451,5 +490,6 @@ enum ctl_exit command_init(int argc, char **argv)
         undo(&i);
     else
         say_next(&i);
+    free(i.parsed);
     return code;
 }

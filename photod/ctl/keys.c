@@ -126,23 +126,6 @@ static enum ctl_exit make_root_key(const char *path)
     return code;
 }
 
-/* Its name must last as its bytes do: the state opens with nothing else. */
-static enum ctl_exit sync_directory(const char *path)
-{
-    CLEANUP(heap) char *dir = strdup(path);
-    char *slash = dir ? strrchr(dir, '/') : NULL;
-    CLEANUP(fd) int fd = -1;
-
-    if (!dir)
-        return say_fail(CTL_FAILED, "out of memory");
-    if (slash)
-        slash[slash == dir] = '\0';
-    fd = open(slash ? dir : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0 || fsync(fd))
-        return say_fail(CTL_FAILED, "%s: %s", slash ? dir : ".", strerror(errno));
-    return CTL_OK;
-}
-
 /* The file stays whenever photod may have taken it: then it may be all that opens the state. */
 static enum ctl_exit hand_over(const struct local_where *where, const char *path, struct message *answer)
 {
@@ -153,7 +136,7 @@ static enum ctl_exit hand_over(const struct local_where *where, const char *path
 
     if (fd < 0)
         return say_fail(CTL_FAILED, "%s: %s", path, strerror(errno));
-    code = sync_directory(path);
+    code = file_sync_directory(path);
     if (!code)
         code = local_ask_long(answer, where, &q, &sent);
     if (code && !sent)

@@ -4,8 +4,10 @@
  */
 #include <stdio.h>
 #include <string.h>
+#include "photod/base/cleanup.h"
 #include "photod/ctl/commands.h"
 #include "photod/ctl/options.h"
+#include "photod/ctl/root_key.h"
 #include "photod/ctl/vault_run.h"
 
 static const char about[] =
@@ -17,6 +19,21 @@ static const char about[] =
     "--recover makes the root key again when its file is lost, or its passphrase: root_key and "
     "seal_passphrase of the "
     "configuration say where and how. No file is overwritten.";
+
+/* photod-vault makes it of the shares; by pkcs11 photod-unseal has the token seal it then. */
+static enum ctl_exit recover_root_key(const char *config, const char *root_key, const char *const *args)
+{
+    CLEANUP(heap) struct config *c = NULL;
+    CLEANUP(fd) int memory = -1;
+
+    TRY_CTL(root_key_config(&c, config));
+    TRY_CTL(root_key_memory(&memory));
+    TRY_CTL(run_program(&(struct run){
+        .program = "photod-vault", .args = args, .in = -1, .out = -1, .fds = &memory, .fd_count = 1}));
+    if (strcmp(c->seal, "pkcs11") != 0)
+        return CTL_OK;
+    return root_key_seal(c, config, memory, root_key ? root_key : c->root_key);
+}
 
 enum ctl_exit command_unseal(int argc, char **argv)
 {
@@ -50,9 +67,13 @@ enum ctl_exit command_unseal(int argc, char **argv)
         args[n++] = "--root-key";
         args[n++] = root_key;
     }
+    if (recover) {
+        args[n++] = "--root-key-fd";
+        args[n++] = "3";
+    }
     args[n++] = "--";
     for (unsigned i = 0; i < shares.count; i++)
         args[n++] = shares.values[i];
     args[n] = NULL;
-    return vault_run(NULL, args);
+    return recover ? recover_root_key(config, root_key, args) : vault_run(NULL, args);
 }

@@ -12,6 +12,7 @@
 #include <sys/resource.h>
 #include "photod/base/clock.h"
 #include "photod/base/log.h"
+#include "photod/base/text.h"
 #include "photod/vault/audit.h"
 #include "photod/vault/batch.h"
 #include "photod/vault/erasure.h"
@@ -127,7 +128,7 @@ static int serve(void)
 /* ---- One-shot: what photoctl starts ---- */
 
 struct options {
-    const char *config, *policy, *origin, *root_key;
+    const char *config, *policy, *origin, *root_key, *root_key_fd;
     char mode; /* 'i', 'h' or 'r'; 0: none */
     char *const *files;
     int file_count;
@@ -136,12 +137,13 @@ struct options {
 static int usage(void)
 {
     (void)fprintf(
-        stderr, "photod-vault is started by photod.  To make a new state, use photoctl init; to try or use\n"
-                "recovery shares, photoctl unseal.\n"
-                "usage: photod-vault --init --config FILE --consent-policy carried|annual --origin NAME\n"
-                "                    [--root-key FILE]\n"
-                "       photod-vault --rehearse --config FILE [SHARES...]\n"
-                "       photod-vault --recover --config FILE [--root-key FILE] [SHARES...]\n");
+        stderr,
+        "photod-vault is started by photod.  To make a new state, use photoctl init; to try or use\n"
+        "recovery shares, photoctl unseal.\n"
+        "usage: photod-vault --init --config FILE --consent-policy carried|annual --origin NAME\n"
+        "                    [--root-key FILE] [--root-key-fd N]\n"
+        "       photod-vault --rehearse --config FILE [SHARES...]\n"
+        "       photod-vault --recover --config FILE [--root-key FILE] [--root-key-fd N] [SHARES...]\n");
     return 2;
 }
 
@@ -157,7 +159,7 @@ static enum err read_config(struct config *config, const char *path)
     return OK;
 }
 
-static int init(const struct config *config, const struct options *o, const char *root_key)
+static int init(const struct config *config, const struct options *o, const struct root_key_to *to)
 {
     enum consent_policy policy;
 
@@ -165,7 +167,29 @@ static int init(const struct config *config, const struct options *o, const char
         log_error("the consent policy is `carried` or `annual`");
         return 2;
     }
-    return vault_init(config, policy, o->origin, root_key) ? 1 : 0;
+    return vault_init(config, policy, o->origin, to) ? 1 : 0;
+}
+
+/* Where the root key goes, before anybody makes or types one. */
+static enum err aim_root_key(struct root_key_to *to, const struct config *config, const struct options *o)
+{
+    uint64_t fd;
+
+    *to = (struct root_key_to){.path = o->root_key ? o->root_key : config->root_key, .fd = -1};
+    if (!o->root_key && strcmp(config->seal, "credential") == 0) {
+        log_error(
+            "root_key names a credential, which only systemd fills: --root-key must say where the key goes");
+        return ERR_MALFORMED;
+    }
+    if (!o->root_key_fd && strcmp(config->seal, "pkcs11") != 0)
+        return OK;
+    if (!o->root_key_fd || u64_parse(&fd, o->root_key_fd, INT_MAX)) {
+        log_error(
+            "--root-key-fd must be the descriptor of who seals the root key by the token: use photoctl");
+        return ERR_MALFORMED;
+    }
+    to->fd = (int)fd;
+    return OK;
 }
 
 /* With the key in memory nothing of this process may reach the disk; what it cannot lock, it refuses to hold.
@@ -174,27 +198,23 @@ static int one_shot(const struct options *o)
 {
     static struct config config;
     const struct rlimit none = {0, 0};
-    const char *root_key;
+    struct root_key_to to;
 
     (void)setrlimit(RLIMIT_CORE, &none);
     (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     if (read_config(&config, o->config))
         return 2;
-    root_key = o->root_key ? o->root_key : config.root_key;
-    if (o->mode != 'h' && !o->root_key && strcmp(config.seal, "credential") == 0) {
-        log_error(
-            "root_key names a credential, which only systemd fills: --root-key must say where the key goes");
+    if (o->mode != 'h' && aim_root_key(&to, &config, o))
         return 2;
-    }
     if (keys_init())
         return 1;
     switch (o->mode) {
     case 'i':
-        return init(&config, o, root_key);
+        return init(&config, o, &to);
     case 'h':
         return vault_rehearse(&config, o->files, o->file_count) ? 1 : 0;
     default:
-        return vault_recover(&config, root_key, o->files, o->file_count) ? 1 : 0;
+        return vault_recover(&config, &to, o->files, o->file_count) ? 1 : 0;
     }
 }
 
@@ -204,7 +224,7 @@ static bool is_complete(const struct options *o)
         return false;
     if (o->mode == 'i')
         return o->policy && o->origin && !o->file_count;
-    return !o->policy && !o->origin && !(o->mode == 'h' && o->root_key);
+    return !o->policy && !o->origin && !(o->mode == 'h' && (o->root_key || o->root_key_fd));
 }
 
 static bool parse_options(struct options *o, int argc, char **argv)
@@ -217,6 +237,7 @@ static bool parse_options(struct options *o, int argc, char **argv)
         {"consent-policy", required_argument, NULL, 'p'},
         {"origin", required_argument, NULL, 'o'},
         {"root-key", required_argument, NULL, 'k'},
+        {"root-key-fd", required_argument, NULL, 'f'},
         {NULL, 0, NULL, 0},
     };
     int c;
@@ -230,6 +251,8 @@ static bool parse_options(struct options *o, int argc, char **argv)
             o->origin = optarg;
         else if (c == 'k')
             o->root_key = optarg;
+        else if (c == 'f')
+            o->root_key_fd = optarg;
         else if (c == '?' || o->mode)
             return false;
         else

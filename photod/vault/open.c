@@ -12,7 +12,6 @@
 #include "photod/vault/audit.h"
 #include "photod/vault/clockwatch.h"
 #include "photod/vault/open.h"
-#include "photod/vault/recovery.h"
 
 #define KEY_FILE     "keyfile"
 #define KEY_FILE_MAX 65536
@@ -165,7 +164,7 @@ static enum err make_state(struct vault *v, const struct secret *root)
 }
 
 enum err vault_init(const struct config *config, enum consent_policy policy, const char *origin,
-                    const char *root_key_path)
+                    const struct root_key_to *to)
 {
     CLEANUP(heap) struct vault *v = calloc(1, sizeof *v);
     CLEANUP(secret) struct secret *root = NULL;
@@ -191,7 +190,7 @@ enum err vault_init(const struct config *config, enum consent_policy policy, con
     }
     e = secret_random(&root, ROOT_KEY_BYTES);
     if (!e)
-        e = root_key_make(config, root_key_path, root);
+        e = root_key_put(config, to, root);
     if (!e)
         e = keys_create(&v->keys, origin);
     if (!e)

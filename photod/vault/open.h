@@ -1,6 +1,7 @@
 #ifndef PHOTOD_VAULT_OPEN_H
 #define PHOTOD_VAULT_OPEN_H
 
+#include "photod/vault/recovery.h"
 #include "photod/vault/vault.h"
 
 /*
@@ -14,13 +15,12 @@
  */
 
 /*
- * Makes the root key (sealed by config.seal, in a new file at
- * root_key_path), the key file and an empty store in config.state, and
+ * Makes the root key, which goes where `to` says, the key file and an empty store in config.state, and
  * commits the first leaf.  Prints the log's verifier key, an empty line and
  * the five recovery shares.  Every failure is one clear line.
  */
 MUST_CHECK enum err vault_init(const struct config *config, enum consent_policy policy, const char *origin,
-                               const char *root_key_path);
+                               const struct root_key_to *to);
 
 /*
  * Opens the key file of a state; logs what is wrong, calling the root key

@@ -37,7 +37,7 @@ static enum err passphrase_open(int *fd, const struct config *c)
     return OK;
 }
 
-enum err root_key_make(const struct config *c, const char *path, const struct secret *root)
+static enum err make_file(const struct config *c, const char *path, const struct secret *root)
 {
     CLEANUP(fd) int passphrase_fd = -1;
     CLEANUP(fd) int fd = -1;
@@ -58,6 +58,13 @@ enum err root_key_make(const struct config *c, const char *path, const struct se
     if (e)
         (void)unlink(path);
     return e;
+}
+
+enum err root_key_put(const struct config *c, const struct root_key_to *to, const struct secret *root)
+{
+    if (to->fd >= 0)
+        TRY(seal_make(root, "key-file", to->fd, -1));
+    return strcmp(c->seal, "pkcs11") == 0 ? OK : make_file(c, to->path, root);
 }
 
 /* ---- Shares ---- */
@@ -129,21 +136,22 @@ enum err vault_rehearse(const struct config *c, char *const *files, int count)
                : OK;
 }
 
-enum err vault_recover(const struct config *c, const char *path, char *const *files, int count)
+enum err vault_recover(const struct config *c, const struct root_key_to *to, char *const *files, int count)
 {
     CLEANUP(shares) struct shares *all = NULL;
     CLEANUP(secret) struct secret *root = NULL;
     struct stat st;
 
-    if (!lstat(path, &st)) { /* before three people type */
-        log_error("%s exists already: nothing was changed; move it away if it is not the right one", path);
+    if (!lstat(to->path, &st)) { /* before three people type */
+        log_error("%s exists already: nothing was changed; move it away if it is not the right one",
+                  to->path);
         return ERR_EXISTS;
     }
     TRY(shares_new(&all));
     TRY(recover(&root, all, c, files, count));
-    TRY(root_key_make(c, path, root));
-    return printf("The shares of set %s are right: the root key is in %s again (seal method %s).\n",
-                  shares_set(all), path, c->seal) < 0 ||
+    TRY(root_key_put(c, to, root));
+    return printf("The shares of set %s are right: they make the root key again, for %s (seal method %s).\n",
+                  shares_set(all), to->path, c->seal) < 0 ||
                    fflush(stdout)
                ? ERR_IO
                : OK;

@@ -14,13 +14,24 @@
  * is asked line by line.
  */
 
-/* Seals root by config.seal into a new file, mode 0400, durably.  Expected: ERR_EXISTS, ERR_IO, ERR_FULL, as
- * seal_make(). */
-MUST_CHECK enum err root_key_make(const struct config *c, const char *path, const struct secret *root);
+/*
+ * Where a root key goes: by the digits to fd, for another program, unless it
+ * is -1; and sealed by config.seal into a new file at path, mode 0400,
+ * durably.  By pkcs11 the file is photod-unseal's to make, of those digits.
+ */
+struct root_key_to {
+    const char *path;
+    int fd;
+};
+
+/* Expected: ERR_EXISTS, ERR_IO, ERR_FULL, as seal_make(). */
+MUST_CHECK enum err root_key_put(const struct config *c, const struct root_key_to *to,
+                                 const struct secret *root);
 
 /* Proves that the shares open this state's key file; changes nothing.  Says so on standard output. */
 MUST_CHECK enum err vault_rehearse(const struct config *c, char *const *files, int count);
-/* Writes the root key that the shares make to path, once it is proven. */
-MUST_CHECK enum err vault_recover(const struct config *c, const char *path, char *const *files, int count);
+/* Puts the root key that the shares make where it goes, once it is proven. */
+MUST_CHECK enum err vault_recover(const struct config *c, const struct root_key_to *to, char *const *files,
+                                  int count);
 
 #endif
