@@ -49,7 +49,11 @@ START_TEST(every_fault_names_its_line)
         {NEEDED "full_percent = x\n", 8, "must be a whole number from 10 to 100"},
         {NEEDED "full_percent\n", 8, "expected `key = value`"},
         {NEEDED "confinement = none\n", 0, "must be `users` or `same-user`"},
-        {NEEDED "seal = sticky-note\n", 0, "seal must be `key-file`, `passphrase` or `credential`"},
+        {NEEDED "seal = sticky-note\n", 0, "seal must be `key-file`, `passphrase`, `credential` or `pkcs11`"},
+        {NEEDED
+         "seal = pkcs11\npkcs11_module = libtoken.so\npkcs11_uri = pkcs11:token=t\npkcs11_pin = /pin\n",
+         0,
+         "pkcs11_module (an absolute path), pkcs11_uri and pkcs11_pin must be set, because seal is `pkcs11`"},
         {NEEDED "seal = passphrase\n", 0, "seal_passphrase must be set"},
         {NEEDED "seal = credential\n", 0, "root_key must be a credential's name"},
     };
