@@ -25,6 +25,7 @@
 #define FAULT_ENTRY_DAMAGED         "entry-damaged"
 
 #define FAULT_NOT_AN_IMAGE          "not-an-image"
+#define FAULT_UNSUPPORTED           "unsupported-kind"
 #define FAULT_UNREADABLE            "unreadable"
 #define FAULT_TOO_MANY_PIXELS       "too-many-pixels"
 #define FAULT_TOO_MANY_SCANS        "too-many-scans"

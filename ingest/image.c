@@ -125,13 +125,13 @@ static enum err decode(struct pixels *p, struct image_result *r, const struct pr
     struct size size;
     bool is_lying;
 
-    TRY(pixels_read_header(&header, bytes, len));
+    TRY(pixels_read_header(&header, probe, bytes, len));
     is_lying = header.orientation >= 5;
     r->taken_on = header.taken_on;
     r->width = is_lying ? probe->height : probe->width;
     r->height = is_lying ? probe->width : probe->height;
     size = fit((struct size){r->width, r->height}, largest);
-    return pixels_decode(p, bytes, len, shrink_for((struct size){r->width, r->height}, size),
+    return pixels_decode(p, probe, bytes, len, shrink_for((struct size){r->width, r->height}, size),
                          header.orientation, size.width, size.height);
 }
 
@@ -167,19 +167,27 @@ void image_result_clear(struct image_result *r)
     *r = (struct image_result){0};
 }
 
-enum err image_init(void)
+static enum err warm_up(enum probe_format format)
 {
     static const struct image_shape shapes[] = {{240, 300, 100000}, {120, 150, 100000}};
     CLEANUP(image_result) struct image_result result = {0};
-    CLEANUP(buf) struct buf *jpeg = NULL;
+    CLEANUP(buf) struct buf *file = NULL;
     const char *fault = "";
+    enum err e;
 
+    TRY(buf_new(&file, JPEG_MAX));
+    e = pixels_encode_sample(file, format, 320, 400);
+    if (!e)
+        e = image_normalise(&result, &fault, buf_bytes(file), buf_len(file), shapes, 2);
+    if (e)
+        log_error("libvips cannot make a rendition of format %d: %s %s", (int)format, err_name(e), fault);
+    return e ? ERR_IO : OK;
+}
+
+enum err image_init(void)
+{
     TRY(pixels_start());
-    TRY(buf_new(&jpeg, JPEG_MAX));
-    if (pixels_encode_cmyk(jpeg, 320, 400) ||
-        image_normalise(&result, &fault, buf_bytes(jpeg), buf_len(jpeg), shapes, 2)) {
-        log_error("libvips cannot make a rendition: %s", fault);
-        return ERR_IO;
-    }
+    for (enum probe_format format = PROBE_JPEG; format <= PROBE_WEBP; format++)
+        TRY(warm_up(format));
     return OK;
 }

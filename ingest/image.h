@@ -34,8 +34,8 @@ struct image_result {
 
 /*
  * Once after exec (libvips' threads do not survive a fork) and before
- * confinement: decodes, converts and encodes a made-up picture, so that later
- * no file need be opened and no code compiled into a new mapping.  Expected: ERR_IO.
+ * confinement: decodes, converts and encodes a made-up picture of each format,
+ * so that later no file need be opened and no code compiled into a new mapping.  Expected: ERR_IO.
  */
 MUST_CHECK enum err image_init(void);
 

@@ -22,6 +22,17 @@
 /* Before this year a clock is a camera's that was never set. */
 #define PLAUSIBLE_YEAR 2001
 
+/* Every loader is blocked but these.  The suffix is for writing a sample of the format. */
+static const struct {
+    const char *loader, *load, *suffix;
+    unsigned bands;
+} formats[] = {
+    [PROBE_JPEG] = {"VipsForeignLoadJpegSource", "jpegload_source", ".jpg", 4},
+    [PROBE_PNG] = {"VipsForeignLoadPngSource", "pngload_source", ".png", 3},
+    [PROBE_TIFF] = {"VipsForeignLoadTiffSource", "tiffload_source", ".tif[compression=lzw]", 3},
+    [PROBE_WEBP] = {"VipsForeignLoadWebpSource", "webpload_source", ".webp", 3},
+};
+
 static void image_cleanup(VipsImage **image)
 {
     if (*image)
@@ -63,7 +74,8 @@ enum err pixels_start(void)
     /* Warnings quote the picture; the journal is not theirs to fill. */
     (void)g_log_set_handler("VIPS", G_LOG_LEVEL_MASK, ignore_message, NULL);
     vips_operation_block_set("VipsForeignLoad", TRUE);
-    vips_operation_block_set("VipsForeignLoadJpegSource", FALSE);
+    for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++)
+        vips_operation_block_set(formats[i].loader, FALSE);
     vips_concurrency_set(1);
     vips_cache_set_max(0);
     return OK;
@@ -78,13 +90,63 @@ static enum err refused(void)
     return is_memory ? ERR_NOMEM : ERR_MALFORMED;
 }
 
-static enum err load(VipsImage **out, const void *bytes, size_t len, unsigned shrink)
+/* Only a JPEG can be shrunk by its decoder. */
+static enum err load(VipsImage **out, enum probe_format format, const void *bytes, size_t len,
+                     unsigned shrink)
 {
     CLEANUP(source) VipsSource *source = vips_source_new_from_memory(bytes, len);
 
-    if (!source || vips_jpegload_source(source, out, "shrink", (int)shrink, "access", VIPS_ACCESS_SEQUENTIAL,
-                                        "fail_on", VIPS_FAIL_ON_ERROR, NULL) != 0)
+    if (!source || vips_call(formats[format].load, source, out, "access", VIPS_ACCESS_SEQUENTIAL, "fail_on",
+                             VIPS_FAIL_ON_ERROR, shrink > 1 ? "shrink" : NULL, (int)shrink, NULL) != 0)
         return refused();
+    return OK;
+}
+
+/* The upper half of 16 bits; what the eye and a JPEG make of it is the same. */
+static enum err to_eight_bits(VipsImage **out, VipsImage *in)
+{
+    CLEANUP(image) VipsImage *bytes = NULL;
+    VipsInterpretation kind = vips_image_get_interpretation(in);
+
+    if (vips_msb(in, &bytes, NULL) != 0)
+        return refused();
+    if (kind == VIPS_INTERPRETATION_RGB16)
+        kind = VIPS_INTERPRETATION_sRGB;
+    if (kind == VIPS_INTERPRETATION_GREY16)
+        kind = VIPS_INTERPRETATION_B_W;
+    return vips_copy(bytes, out, "interpretation", kind, NULL) == 0 ? OK : refused();
+}
+
+/* On white, before anything is resampled: colour under full transparency is often black, and must not bleed.
+ */
+static enum err flatten(VipsImage **out, VipsImage *in)
+{
+    double white = vips_image_get_interpretation(in) == VIPS_INTERPRETATION_CMYK ? 0 : 255;
+    VipsArrayDouble *background = vips_array_double_new(&white, 1);
+    int failed = vips_flatten(in, out, "background", background, NULL);
+
+    vips_area_unref(VIPS_AREA(background));
+    return failed ? refused() : OK;
+}
+
+/* Takes the image, and gives it back as opaque bytes in its own colours. */
+static enum err plain(VipsImage **image, bool has_stray_band)
+{
+    if ((*image)->BandFmt == VIPS_FORMAT_USHORT) {
+        CLEANUP(image) VipsImage *deep = TAKE(*image);
+
+        TRY(to_eight_bits(image, deep));
+    }
+    if (has_stray_band) {
+        CLEANUP(image) VipsImage *more = TAKE(*image);
+
+        if (vips_extract_band(more, image, 0, "n", more->Bands - 1, NULL) != 0)
+            return refused();
+    } else if (vips_image_hasalpha(*image)) {
+        CLEANUP(image) VipsImage *through = TAKE(*image);
+
+        TRY(flatten(image, through));
+    }
     return OK;
 }
 
@@ -103,12 +165,13 @@ static struct date plausible_date(const char *text)
     return d;
 }
 
-enum err pixels_read_header(struct pixels_header *out, const void *bytes, size_t len)
+enum err pixels_read_header(struct pixels_header *out, const struct probe *probe, const void *bytes,
+                            size_t len)
 {
     CLEANUP(image) VipsImage *image = NULL;
     const char *taken = NULL;
 
-    TRY(load(&image, bytes, len, 1));
+    TRY(load(&image, probe->format, bytes, len, 1));
     out->orientation = (unsigned)vips_image_get_orientation(image);
     out->taken_on = (struct date){0};
     if (vips_image_get_typeof(image, "exif-ifd2-DateTimeOriginal") &&
@@ -238,13 +301,14 @@ static enum err fit(struct pixels *out, VipsImage *in, unsigned orientation, uin
     return turn(out, &p, turn_of_transposed(orientation));
 }
 
-enum err pixels_decode(struct pixels *out, const void *bytes, size_t len, unsigned shrink,
-                       unsigned orientation, uint32_t width, uint32_t height)
+enum err pixels_decode(struct pixels *out, const struct probe *probe, const void *bytes, size_t len,
+                       unsigned shrink, unsigned orientation, uint32_t width, uint32_t height)
 {
     CLEANUP(image) VipsImage *loaded = NULL;
     bool is_lying = orientation >= 5;
 
-    TRY(load(&loaded, bytes, len, shrink));
+    TRY(load(&loaded, probe->format, bytes, len, probe->format == PROBE_JPEG ? shrink : 1));
+    TRY(plain(&loaded, probe->has_stray_band));
     return fit(out, loaded, orientation, is_lying ? height : width, is_lying ? width : height);
 }
 
@@ -256,11 +320,13 @@ enum err pixels_resize(struct pixels *out, const struct pixels *in, uint32_t wid
     return fit(out, image, TURN_NONE, width, height);
 }
 
-static enum err encode(struct buf *out, VipsImage *image, int quality)
+enum err pixels_encode(struct buf *out, const struct pixels *in, int quality)
 {
+    CLEANUP(image) VipsImage *image = NULL;
     __attribute__((cleanup(gmem_cleanup))) void *jpeg = NULL;
     size_t len;
 
+    TRY(wrap(&image, in));
     if (vips_jpegsave_buffer(image, &jpeg, &len, "Q", quality, "strip", TRUE, "optimize_coding", TRUE,
                              NULL) != 0)
         return refused();
@@ -268,23 +334,21 @@ static enum err encode(struct buf *out, VipsImage *image, int quality)
     return buf_append(out, jpeg, len);
 }
 
-enum err pixels_encode(struct buf *out, const struct pixels *in, int quality)
+enum err pixels_encode_sample(struct buf *out, enum probe_format format, uint32_t width, uint32_t height)
 {
+    unsigned bands = formats[format].bands;
+    size_t size = (size_t)width * height * bands, len;
+    CLEANUP(heap) unsigned char *bytes = malloc(size);
     CLEANUP(image) VipsImage *image = NULL;
+    __attribute__((cleanup(gmem_cleanup))) void *file = NULL;
 
-    TRY(wrap(&image, in));
-    return encode(out, image, quality);
-}
-
-enum err pixels_encode_cmyk(struct buf *out, uint32_t width, uint32_t height)
-{
-    CLEANUP(heap) unsigned char *ink = calloc((size_t)width * height, 4);
-    CLEANUP(image) VipsImage *image = NULL;
-
-    if (!ink)
+    if (!bytes)
         return ERR_NOMEM;
-    for (size_t i = 0; i < (size_t)width * height * 4; i++)
-        ink[i] = (unsigned char)(i * 7 & 0x7f);
-    TRY(wrap(&image, &(struct pixels){ink, width, height, 4}));
-    return encode(out, image, 85);
+    for (size_t i = 0; i < size; i++)
+        bytes[i] = (unsigned char)(i * 7 & 0x7f);
+    TRY(wrap(&image, &(struct pixels){bytes, width, height, bands}));
+    if (vips_image_write_to_buffer(image, formats[format].suffix, &file, &len, NULL) != 0)
+        return refused();
+    buf_truncate(out, 0);
+    return buf_append(out, file, len);
 }

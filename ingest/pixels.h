@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include "photod/base/buf.h"
 #include "photod/base/date.h"
+#include "ingest/probe.h"
 
 /*
  * Pixels in memory, always 8-bit sRGB, three bytes each, rows without gaps;
@@ -25,16 +26,18 @@ struct pixels_header {
     unsigned orientation; /* EXIF, 1 to 8 */
     struct date taken_on; /* EXIF DateTimeOriginal, unset when absent or implausible */
 };
-/* Expected: ERR_MALFORMED.  Probe the bytes first. */
-MUST_CHECK enum err pixels_read_header(struct pixels_header *out, const void *bytes, size_t len);
+/* Of what probe_image() made of the same bytes.  Expected: ERR_MALFORMED. */
+MUST_CHECK enum err pixels_read_header(struct pixels_header *out, const struct probe *probe,
+                                       const void *bytes, size_t len);
 
 /*
- * Decodes at 1/shrink (1, 2, 4, 8), brings to sRGB, turns upright and fits to
- * exactly width x height, both as seen upright.  Expected: ERR_MALFORMED, also
+ * Decodes (a JPEG at 1/shrink: 1, 2, 4, 8), lays on white, brings to sRGB,
+ * turns upright and fits to exactly width x height, both as seen upright.  Expected: ERR_MALFORMED, also
  * for a picture cut short.
  */
-MUST_CHECK enum err pixels_decode(struct pixels *out, const void *bytes, size_t len, unsigned shrink,
-                                  unsigned orientation, uint32_t width, uint32_t height);
+MUST_CHECK enum err pixels_decode(struct pixels *out, const struct probe *probe, const void *bytes,
+                                  size_t len, unsigned shrink, unsigned orientation, uint32_t width,
+                                  uint32_t height);
 MUST_CHECK enum err pixels_resize(struct pixels *out, const struct pixels *in, uint32_t width,
                                   uint32_t height);
 /* Replaces the content of out by a baseline JPEG without metadata.  Expected: ERR_LIMIT, the ceiling of out.
@@ -46,7 +49,8 @@ static inline void pixels_cleanup(struct pixels *p)
     pixels_clear(p);
 }
 
-/* A CMYK JPEG of the given size, for warming up and for tests. */
-MUST_CHECK enum err pixels_encode_cmyk(struct buf *out, uint32_t width, uint32_t height);
+/* A file of the format, a JPEG of CMYK, for warming up and for tests. */
+MUST_CHECK enum err pixels_encode_sample(struct buf *out, enum probe_format format, uint32_t width,
+                                         uint32_t height);
 
 #endif

@@ -53,8 +53,8 @@ static const struct shape_image shapes = {.full_width = 1200,
 
 /* ---- Pictures ---- */
 
-/* A JPEG; the caller frees. */
-static struct buf *picture(uint32_t width, uint32_t height)
+/* A file in the format of the suffix; the caller frees. */
+static struct buf *picture_as(const char *suffix, uint32_t width, uint32_t height)
 {
     size_t size = 3 * (size_t)width * height, len = 0;
     unsigned char *rgb = malloc(size);
@@ -67,13 +67,18 @@ static struct buf *picture(uint32_t width, uint32_t height)
         rgb[i] = (unsigned char)(i / 3 % width / 8 * 13 + i / 3 / width / 8 * 7 + i % 3 * 60);
     image = vips_image_new_from_memory(rgb, size, (int)width, (int)height, 3, VIPS_FORMAT_UCHAR);
     ck_assert_ptr_nonnull(image);
-    ck_assert_int_eq(vips_jpegsave_buffer(image, &bytes, &len, "Q", 85, NULL), 0);
+    ck_assert_int_eq(vips_image_write_to_buffer(image, suffix, &bytes, &len, NULL), 0);
     ck_assert_int_eq(buf_new(&jpeg, len), OK);
     ck_assert_int_eq(buf_append(jpeg, bytes, len), OK);
     g_object_unref(image);
     g_free(bytes);
     free(rgb);
     return jpeg;
+}
+
+static struct buf *picture(uint32_t width, uint32_t height)
+{
+    return picture_as(".jpg[Q=85]", width, height);
 }
 
 static void ask_image(const void *bytes, size_t len)
@@ -131,6 +136,32 @@ START_TEST(good_picture_becomes_three_renditions)
         ck_assert_uint_eq(probe.width, sizes[i][0]);
         ck_assert_uint_eq(probe.height, sizes[i][1]);
         bulk_unmap(&b);
+    }
+}
+END_TEST
+
+START_TEST(every_format_is_read_in_confinement)
+{
+    static const char *const suffixes[] = {".png",
+                                           ".png[interlace,bitdepth=16]",
+                                           ".tif",
+                                           ".tif[compression=lzw,tile]",
+                                           ".tif[compression=deflate]",
+                                           ".tif[compression=jpeg]",
+                                           ".tif[compression=packbits]",
+                                           ".webp",
+                                           ".webp[lossless]",
+                                           ".jpg[interlace]"};
+
+    for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++) {
+        CLEANUP(buf) struct buf *file = picture_as(suffixes[i], 900, 1100);
+        CLEANUP(message) struct message m = MESSAGE_NONE;
+
+        ask_image(buf_bytes(file), buf_len(file));
+        rig_hear(&rig, &m, MSG_IMAGE_DONE);
+        ck_assert_uint_eq(m.is.image_done.width, 900);
+        ck_assert_uint_eq(m.is.image_done.height, 1100);
+        rig.vault.state = STATE_IDLE;
     }
 }
 END_TEST
@@ -673,6 +704,7 @@ int main(void)
     tcase_add_checked_fixture(c, setup, teardown);
     tcase_add_test(c, it_says_ready_only_confined);
     tcase_add_test(c, good_picture_becomes_three_renditions);
+    tcase_add_test(c, every_format_is_read_in_confinement);
     tcase_add_test(c, damaged_picture_is_a_fault_and_the_next_one_is_done);
     tcase_add_test(c, what_is_no_picture_is_a_fault);
     tcase_add_test(c, picture_that_claims_64250_pixels_a_side_is_refused);
