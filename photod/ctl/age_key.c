@@ -137,7 +137,7 @@ void age_mac(unsigned char mac[static AGE_MAC], const unsigned char *file_key, c
     crypto_auth_hmacsha256_state state;
     unsigned char key[HKDF_BYTES];
 
-    hkdf_sha256(key, file_key, AGE_FILE_KEY, NULL, 0, "header", 6);
+    hkdf_sha256(key, file_key, AGE_FILE_KEY, "", 0, "header", 6);
     (void)crypto_auth_hmacsha256_init(&state, key, sizeof key);
     (void)crypto_auth_hmacsha256_update(&state, header, len);
     (void)crypto_auth_hmacsha256_final(&state, mac);

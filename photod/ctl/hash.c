@@ -1,15 +1,37 @@
+#include <errno.h>
 #include <gnutls/crypto.h>
 #include <gnutls/gnutls.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
+#include <unistd.h>
 #include "photod/ctl/hash.h"
 
 void hash_sha256(unsigned char out[static HASH_BYTES], const void *bytes, size_t len)
 {
     if (gnutls_hash_fast(GNUTLS_DIG_SHA256, bytes, len, out) < 0)
         abort(); /* a GnuTLS without SHA-256 verifies nothing */
+}
+
+enum err hash_sha256_fd(unsigned char out[static HASH_BYTES], uint64_t *len, int fd)
+{
+    unsigned char chunk[65536];
+    gnutls_hash_hd_t hash;
+    ssize_t n;
+
+    if (gnutls_hash_init(&hash, GNUTLS_DIG_SHA256) < 0)
+        return ERR_NOMEM;
+    *len = 0;
+    while ((n = read(fd, chunk, sizeof chunk)) != 0) {
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0 || gnutls_hash(hash, chunk, (size_t)n) < 0)
+            break;
+        *len += (uint64_t)n;
+    }
+    gnutls_hash_deinit(hash, out);
+    return n ? ERR_IO : OK;
 }
 
 /* GnuTLS takes some malformed text too; encoding again shows it. */

@@ -1,6 +1,7 @@
 #ifndef PHOTOD_CTL_HASH_H
 #define PHOTOD_CTL_HASH_H
 
+#include <stdint.h>
 #include "photod/base/buf.h"
 
 /*
@@ -11,6 +12,8 @@
 #define HASH_BYTES 32
 
 void hash_sha256(unsigned char out[static HASH_BYTES], const void *bytes, size_t len);
+/* Of a file from its offset to its end, and how many bytes that were.  Expected: ERR_IO. */
+MUST_CHECK enum err hash_sha256_fd(unsigned char out[static HASH_BYTES], uint64_t *len, int fd);
 
 /* RFC 4648, section 4, and only its canonical form.  Expected: ERR_MALFORMED, ERR_LIMIT (past out's ceiling).
  */

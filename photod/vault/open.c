@@ -65,13 +65,22 @@ static enum err key_file_replace(int state_fd, const struct buf *sealed)
     return OK;
 }
 
+enum err key_file_sealed(struct buf **out, const struct vault *v)
+{
+    CLEANUP(buf) struct buf *sealed = NULL;
+
+    TRY(buf_new(&sealed, KEY_FILE_MAX));
+    TRY(keys_seal(sealed, v->keys, v->root));
+    *out = TAKE(sealed);
+    return OK;
+}
+
 enum err key_file_write(struct vault *v)
 {
     CLEANUP(buf) struct buf *sealed = NULL;
     enum err e;
 
-    TRY(buf_new(&sealed, KEY_FILE_MAX));
-    TRY(keys_seal(sealed, v->keys, v->root));
+    TRY(key_file_sealed(&sealed, v));
     e = key_file_replace(v->state_fd, sealed);
     if (e)
         log_error("the key file cannot be replaced: %s", err_name(e));

@@ -33,6 +33,8 @@ MUST_CHECK enum err key_file_open(struct keys **out, int state_fd, const struct 
 MUST_CHECK enum err vault_open(struct vault *v, int root_key_fd);
 void vault_close(struct vault *v);
 
+/* The keys as they are now, sealed by the root key: what the key file holds. */
+MUST_CHECK enum err key_file_sealed(struct buf **out, const struct vault *v);
 /* Seals the keys as they are now and replaces the key file, durably; the old content is overwritten. */
 MUST_CHECK enum err key_file_write(struct vault *v);
 

@@ -5,6 +5,7 @@
 #include "photod/base/log.h"
 #include "photod/vault/admin.h"
 #include "photod/vault/auth.h"
+#include "photod/vault/backup.h"
 #include "photod/vault/batch.h"
 #include "photod/vault/clockwatch.h"
 #include "photod/vault/fsck.h"
@@ -176,6 +177,8 @@ static answer_message *const answers[MSG_COUNT] = {
     [MSG_KEYS_STATUS] = answer_keys_status,
     [MSG_PURGE] = answer_purge,
     [MSG_FSCK] = answer_fsck,
+    [MSG_BACKUP] = answer_backup,
+    [MSG_BACKUP_KEPT] = answer_backup_kept,
     [MSG_CLOCK_ACCEPT] = answer_clock_accept,
     [MSG_ERASURE] = answer_erasure,
     [MSG_FORECAST] = answer_forecast,
