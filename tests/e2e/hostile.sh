@@ -17,11 +17,12 @@ awk -F'\t' '$4 == "stored" { print $3 }' "$scratch/report.tsv" >"$scratch/ids"
 children=$(wc -l <"$scratch/ids")
 echo "seed $mutant_seed, $children children"
 
-# process NAME: its pids; workers come and go, these do not.
+# Vault and doors; workers come and go, these do not.
 processes() {
-    for name in photod-vault photod-web; do pgrep -P "$(scratch_pid)" -x "$name"; done
+    pgrep -a -P "$(scratch_pid)" -f 'photod-(vault|web)'
 }
 processes >"$scratch/before"
+must [ "$(wc -l <"$scratch/before")" -eq 3 ]
 
 bearer="Authorization: Bearer $(cat "$district_key")"
 batches=$office_url/v1/districts/$district/batches

@@ -23,10 +23,11 @@
 static const char help[] =
     "Makes a synthetic school district, and reads the pictures that come back from photod.\n"
     "\n"
-    "  demo-district [--seed N] [--students N] [--district 0487] [--today YYYY-MM-DD] --out DIR\n"
+    "  demo-district [--seed N] [--students N] [--district 0487] [--today YYYY-MM-DD]\n"
+    "                [--scale N] --out DIR\n"
     "      Writes DIR/roster.tsv (AIM Student Demographic file), DIR/photos.zip and\n"
     "      DIR/expected.tsv (the truth, for tests only: state_id, optin, file, kind, code,\n"
-    "      width, height, exif_date, gps; '-' stands for nothing).\n"
+    "      width, height, exif_date, gps; '-' stands for nothing).  --scale 2 to 4: larger pictures.\n"
     "  demo-district --read-code FILE [--as-tagged]\n"
     "      Prints the code shown by an upright picture.  Pixels are taken as they are stored;\n"
     "      with --as-tagged the EXIF Orientation is obeyed first.\n"
@@ -44,7 +45,7 @@ enum { EXIT_USAGE = 2 };
 
 struct wish {
     const char *out, *read_code, *expected, *psnr, *psnr_with;
-    const char *seed, *students, *district, *today, *width, *height;
+    const char *seed, *students, *district, *today, *scale, *width, *height;
     bool as_tagged, help;
 };
 
@@ -55,6 +56,7 @@ static const struct option options[] = {
     {"students", required_argument, NULL, 'n'},
     {"district", required_argument, NULL, 'd'},
     {"today", required_argument, NULL, 't'},
+    {"scale", required_argument, NULL, 'c'},
     {"read-code", required_argument, NULL, 'r'},
     {"as-tagged", no_argument, NULL, 'a'},
     {"expected", required_argument, NULL, 'e'},
@@ -71,10 +73,9 @@ static enum err parse_wish(struct wish *wish, int argc, char **argv)
     const struct {
         int letter;
         const char **text;
-    } texts[] = {{'o', &wish->out},      {'s', &wish->seed},  {'n', &wish->students},
-                 {'d', &wish->district}, {'t', &wish->today}, {'r', &wish->read_code},
-                 {'e', &wish->expected}, {'w', &wish->width}, {'h', &wish->height},
-                 {'p', &wish->psnr}};
+    } texts[] = {{'o', &wish->out},   {'s', &wish->seed},   {'n', &wish->students},  {'d', &wish->district},
+                 {'t', &wish->today}, {'c', &wish->scale},  {'r', &wish->read_code}, {'e', &wish->expected},
+                 {'w', &wish->width}, {'h', &wish->height}, {'p', &wish->psnr}};
     int letter, index = -1;
 
     opterr = 0;
@@ -118,9 +119,10 @@ static struct date today_in_montana(void)
 static enum err parse_district(struct district *d, const struct wish *wish)
 {
     const char *code = wish->district ? wish->district : "0487";
-    uint64_t seed = 20261123, students = 220;
+    uint64_t seed = 20261123, students = 220, scale = 1;
 
     TRY(parse_number(&seed, wish->seed, "--seed", UINT64_MAX));
+    TRY(parse_number(&scale, wish->scale, "--scale", 4));
     TRY(parse_number(&students, wish->students, "--students", DISTRICT_MAX));
     if (!text_is_digits(code, 4))
         return say(ERR_MALFORMED, "--district must be four digits");
@@ -130,6 +132,7 @@ static enum err parse_district(struct district *d, const struct wish *wish)
         d->today = today_in_montana();
     d->seed = seed;
     d->listed = (uint32_t)students;
+    d->scale = (unsigned)scale;
     return text_copy(d->code, sizeof d->code, code);
 }
 

@@ -103,15 +103,15 @@ static const struct school *school_of(int grade)
     return school;
 }
 
-static void choose_picture(struct student *s, uint64_t seed)
+static void choose_picture(struct student *s, uint64_t seed, int scale)
 {
     struct random r = random_init(seed, RANDOM_PICTURE, s->index);
     unsigned at = random_below(&r, 100), size = 0;
 
     while (at >= sizes[size].percent)
         at -= sizes[size++].percent;
-    s->width = sizes[size].width;
-    s->height = sizes[size].height;
+    s->width = sizes[size].width * scale;
+    s->height = sizes[size].height * scale;
     s->grain = random_chance(&r, 30);
     s->gps = random_chance(&r, 6);
     if (random_chance(&r, 8))
@@ -157,7 +157,7 @@ static void choose_student(struct student *s, const struct district *d, uint32_t
     snprintf(s->school, sizeof s->school, "%s", school_of(s->grade)->number);
     snprintf(s->homeroom, sizeof s->homeroom, "%c%d%c", s->grade ? 'R' : 'K', 100 + s->grade,
              random_chance(&r, 50) ? 'A' : 'B');
-    choose_picture(s, d->seed);
+    choose_picture(s, d->seed, d->scale ? (int)d->scale : 1);
     choose_dates(s, d->today, &r);
 }
 

@@ -60,6 +60,7 @@ struct district {
     char code[5];
     struct date today;
     uint32_t listed, all;
+    unsigned scale;           /* of all pictures; 0: 1 */
     struct student *students; /* `all` of them, the listed first */
 };
 
