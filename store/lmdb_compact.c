@@ -110,11 +110,23 @@ static enum err bytes_of(int env_fd, const char *name, uint64_t *bytes)
     return OK;
 }
 
+/* Root may do it for the vault's user. */
+static int give_to_owner(int fd, int env_fd)
+{
+    struct stat st;
+
+    if (fstatat(env_fd, "data.mdb", &st, 0))
+        return errno;
+    return st.st_uid != geteuid() && fchown(fd, st.st_uid, st.st_gid) ? errno : 0;
+}
+
 static enum err write_copy(struct lmdb_env *e, int env_fd)
 {
     CLEANUP(fd) int fd = openat(env_fd, LMDB_COMPACT_NEW, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    int rc = fd < 0 ? errno : mdb_env_copyfd2(e->env, fd, MDB_CP_COMPACT);
+    int rc = fd < 0 ? errno : give_to_owner(fd, env_fd);
 
+    if (!rc)
+        rc = mdb_env_copyfd2(e->env, fd, MDB_CP_COMPACT);
     if (!rc && fsync(fd))
         rc = errno;
     return lmdb_err(e, rc, "write a compact copy");

@@ -15,6 +15,7 @@
 #include "photod/base/text.h"
 #include "photod/vault/audit.h"
 #include "photod/vault/batch.h"
+#include "photod/vault/compact.h"
 #include "photod/vault/erasure.h"
 #include "photod/vault/open.h"
 #include "photod/vault/recovery.h"
@@ -129,7 +130,7 @@ static int serve(void)
 
 struct options {
     const char *config, *policy, *origin, *root_key, *root_key_fd;
-    char mode; /* 'i', 'h' or 'r'; 0: none */
+    char mode; /* 'i', 'h', 'r' or 'z'; 0: none */
     char *const *files;
     int file_count;
 };
@@ -139,9 +140,10 @@ static int usage(void)
     (void)fprintf(
         stderr,
         "photod-vault is started by photod.  To make a new state, use photoctl init; to try or use\n"
-        "recovery shares, photoctl unseal.\n"
+        "recovery shares, photoctl unseal; to rewrite a store without unused pages, photoctl compact.\n"
         "usage: photod-vault --init --config FILE --consent-policy carried|annual --origin NAME\n"
         "                    [--root-key FILE] [--root-key-fd N]\n"
+        "       photod-vault --compact --config FILE\n"
         "       photod-vault --rehearse --config FILE [SHARES...]\n"
         "       photod-vault --recover --config FILE [--root-key FILE] [--root-key-fd N] [SHARES...]\n");
     return 2;
@@ -204,6 +206,8 @@ static int one_shot(const struct options *o)
     (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     if (read_config(&config, o->config))
         return 2;
+    if (o->mode == 'z')
+        return vault_compact(&config) ? 1 : 0;
     if (o->mode != 'h' && aim_root_key(&to, &config, o))
         return 2;
     if (keys_init())
@@ -224,6 +228,8 @@ static bool is_complete(const struct options *o)
         return false;
     if (o->mode == 'i')
         return o->policy && o->origin && !o->file_count;
+    if (o->mode == 'z')
+        return !o->policy && !o->origin && !o->root_key && !o->root_key_fd && !o->file_count;
     return !o->policy && !o->origin && !(o->mode == 'h' && (o->root_key || o->root_key_fd));
 }
 
@@ -231,6 +237,7 @@ static bool parse_options(struct options *o, int argc, char **argv)
 {
     static const struct option known[] = {
         {"init", no_argument, NULL, 'i'},
+        {"compact", no_argument, NULL, 'z'},
         {"rehearse", no_argument, NULL, 'h'},
         {"recover", no_argument, NULL, 'r'},
         {"config", required_argument, NULL, 'c'},

@@ -75,4 +75,17 @@ check "photod starts on the store as it was before it" scratch_start
 swept() { grep -q ' 2 keys that belong to nothing are removed' "$scratch/photod.log"; }
 check "... removes the two keys that a cut-off commit left" swept
 check "... and the store is whole" fsck
+
+compact() { "$bin/photoctl" compact --config "$state/photod.conf" >"$scratch/compact" 2>&1; }
+refuse "the store is not rewritten while photod runs" compact
+says_stop() { grep -q 'stop photod first' "$scratch/compact"; }
+check "... and it is said what to do" says_stop
+
+scratch_stop
+check "the store is rewritten while photod is stopped" compact
+smaller() { awk '{ print } $2 >= $5 { bad = 1 } END { exit bad }' "$scratch/compact"; }
+check "... and smaller: $(paste -sd' ' "$scratch/compact")" smaller
+check "photod starts on it" scratch_start
+check "... the store is whole" fsck
+check "... and a child is served" served standard "$sound"
 finish
