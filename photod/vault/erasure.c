@@ -151,25 +151,32 @@ static enum err key_visit(void *context, const unsigned char *key, size_t key_le
     return OK;
 }
 
-static enum err is_there(struct vault *v, enum store_kind kind, const unsigned char *subject, bool *out)
+static enum err found_visit(void *context, const unsigned char *key, size_t key_len,
+                            const unsigned char *value, size_t value_len)
 {
-    CLEANUP(buf) struct buf *value = NULL;
-    enum err e;
-
-    TRY(buf_new(&value, STORE_VALUE_MAX));
-    e = store_get(v->store, kind, subject, SUBJECT_BYTES, value);
-    *out = !e;
-    return e == ERR_NOTFOUND ? OK : e;
+    (void)context, (void)key, (void)key_len, (void)value, (void)value_len;
+    return ERR_EXISTS;
 }
 
-/* A subject is a student, known by record or photos, or a batch. */
-static enum err is_orphan(struct vault *v, const unsigned char *subject, bool *out)
+static enum err is_there(struct vault *v, enum store_kind kind, const unsigned char *prefix, size_t len,
+                         bool *out)
 {
-    static const enum store_kind kinds[] = {KIND_STUDENT, KIND_GENERATION, KIND_BATCH};
-    bool found = false;
+    enum err e = store_walk(v->store, kind, prefix, len, found_visit, NULL);
 
-    for (size_t i = 0; !found && i < sizeof kinds / sizeof kinds[0]; i++)
-        TRY(is_there(v, kinds[i], subject, &found));
+    *out = e == ERR_EXISTS;
+    return e == ERR_EXISTS ? OK : e;
+}
+
+/* A key is a batch's, or of a student's record (generation 0), or of the renditions of one generation. */
+static enum err is_orphan(struct vault *v, const unsigned char *key, bool *out)
+{
+    static const unsigned char record[KEY_BYTES - SUBJECT_BYTES];
+    bool is_record = memcmp(key + SUBJECT_BYTES, record, sizeof record) == 0, found;
+
+    TRY(is_there(v, KIND_BATCH, key, SUBJECT_BYTES, &found));
+    if (!found)
+        TRY(is_there(v, is_record ? KIND_STUDENT : KIND_RENDITION, key, is_record ? SUBJECT_BYTES : KEY_BYTES,
+                     &found));
     *out = !found;
     return OK;
 }

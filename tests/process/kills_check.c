@@ -96,8 +96,9 @@ static bool may_be_seen(const struct world *w, const struct lookup *l, uint32_t 
 
     if (s)
         return serial == s->serial && s->maybe;
+    /* What was acknowledged when it was asked, or was committed since, or may be. */
     return serial >= l->at_least &&
-           (serial == w->acked[l->child / GROUP_SIZE] || serial == w->maybe[l->child / GROUP_SIZE]);
+           (serial <= w->acked[l->child / GROUP_SIZE] || serial == w->maybe[l->child / GROUP_SIZE]);
 }
 
 static void check_receipt(struct world *w, const struct message *m, const void *picture, size_t len)
@@ -280,6 +281,8 @@ static void read_leaf(struct reading *r, const char *text, size_t len)
             t->state = BATCH_STAGED;
         if (strcmp(type, "batch-commit") == 0)
             t->state = BATCH_COMMITTED;
+        if (strcmp(type, "batch-undo") == 0) /* left lying for a week */
+            t->state = BATCH_UNDONE;
     }
     json_decref(leaf);
 }

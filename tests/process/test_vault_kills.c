@@ -9,7 +9,7 @@
 #include <unistd.h>
 #include "kills.h"
 
-#define KILLS       110
+#define KILLS       80
 #define KILLS_STATE 500 /* then everything is checked, and a new state begins */
 #define LOOK_US     100 /* between two looks whether the keyring is being rewritten */
 #define DAY_STEP_MS ((int64_t)20 * 3600 * 1000)
