@@ -42,9 +42,11 @@ static void average(struct cells *c, size_t row, size_t column, const struct pix
     for (size_t line = y.begin; line < y.end; line++) {
         const unsigned char *at = p->bytes + (line * p->width + x.begin) * BANDS;
 
-        for (size_t i = x.begin; i < x.end; i++, at += BANDS)
-            for (size_t band = 0; band < BANDS; band++)
-                sums[band] += at[band];
+        for (size_t i = x.begin; i < x.end; i++, at += BANDS) {
+            sums[0] += at[0];
+            sums[1] += at[1];
+            sums[2] += at[2];
+        }
     }
     for (size_t band = 0; band < BANDS; band++)
         c->of[band][row][column] = (int)((sums[band] + count / 2) / count);
@@ -84,22 +86,28 @@ static int cosine(unsigned k)
 
 static int luma(const struct cells *c, size_t row, size_t column)
 {
-    return 299 * c->of[0][row][column] + 587 * c->of[1][row][column] + 114 * c->of[2][row][column];
+    return (299 * c->of[0][row][column] + 587 * c->of[1][row][column] + 114 * c->of[2][row][column]) / 10;
 }
 
 /* The slowest waves of the luma, across and down (a two-dimensional DCT-II). */
 static void transform(int64_t out[static WAVES * WAVES], const struct cells *c)
 {
-    int64_t across[CELLS][WAVES] = {{0}};
+    int waves[WAVES][CELLS], across[CELLS][WAVES] = {{0}};
 
+    for (unsigned u = 0; u < WAVES; u++)
+        for (unsigned x = 0; x < CELLS; x++)
+            waves[u][x] = cosine((2 * x + 1) * (u + 1));
     for (unsigned row = 0; row < CELLS; row++)
-        for (unsigned u = 0; u < WAVES; u++)
-            for (unsigned x = 0; x < CELLS; x++)
-                across[row][u] += (int64_t)luma(c, row, x) * cosine((2 * x + 1) * (u + 1));
+        for (unsigned x = 0; x < CELLS; x++) {
+            int light = luma(c, row, x);
+
+            for (unsigned u = 0; u < WAVES; u++)
+                across[row][u] += light * waves[u][x] / 4096;
+        }
     for (unsigned v = 0; v < WAVES; v++)
         for (unsigned u = 0; u < WAVES; u++)
             for (unsigned y = 0; y < CELLS; y++)
-                out[v * WAVES + u] += across[y][u] / 4096 * cosine((2 * y + 1) * (v + 1));
+                out[v * WAVES + u] += (int64_t)across[y][u] * waves[v][y];
 }
 
 static int compare(const void *a, const void *b)

@@ -16,21 +16,23 @@
 #include "photod/base/clock.h"
 #include "photod/base/log.h"
 
-#define STRIP_ROWS 64
-#define HEAP_KEPT  (32 << 20)
-#define DAY_MS     86400000
+#define LOAD_STRICTLY "access", VIPS_ACCESS_SEQUENTIAL, "fail_on", VIPS_FAIL_ON_ERROR
+
+#define STRIP_ROWS    64
+#define HEAP_KEPT     (32 << 20)
+#define DAY_MS        86400000
 /* Before this year a clock is a camera's that was never set. */
 #define PLAUSIBLE_YEAR 2001
 
 /* Every loader is blocked but these.  The suffix is for writing a sample of the format. */
 static const struct {
-    const char *loader, *load, *suffix;
+    const char *loader, *suffix;
     unsigned bands;
 } formats[] = {
-    [PROBE_JPEG] = {"VipsForeignLoadJpegSource", "jpegload_source", ".jpg", 4},
-    [PROBE_PNG] = {"VipsForeignLoadPngSource", "pngload_source", ".png", 3},
-    [PROBE_TIFF] = {"VipsForeignLoadTiffSource", "tiffload_source", ".tif[compression=lzw]", 3},
-    [PROBE_WEBP] = {"VipsForeignLoadWebpSource", "webpload_source", ".webp", 3},
+    [PROBE_JPEG] = {"VipsForeignLoadJpegSource", ".jpg", 4},
+    [PROBE_PNG] = {"VipsForeignLoadPngSource", ".png", 3},
+    [PROBE_TIFF] = {"VipsForeignLoadTiffSource", ".tif[compression=lzw]", 3},
+    [PROBE_WEBP] = {"VipsForeignLoadWebpSource", ".webp", 3},
 };
 
 static void image_cleanup(VipsImage **image)
@@ -90,16 +92,22 @@ static enum err refused(void)
     return is_memory ? ERR_NOMEM : ERR_MALFORMED;
 }
 
-/* Only a JPEG can be shrunk by its decoder. */
+/* JPEG and WebP shrink while they decode; the others answer at full size. */
 static enum err load(VipsImage **out, enum probe_format format, const void *bytes, size_t len,
                      unsigned shrink)
 {
     CLEANUP(source) VipsSource *source = vips_source_new_from_memory(bytes, len);
+    int failed = -1;
 
-    if (!source || vips_call(formats[format].load, source, out, "access", VIPS_ACCESS_SEQUENTIAL, "fail_on",
-                             VIPS_FAIL_ON_ERROR, shrink > 1 ? "shrink" : NULL, (int)shrink, NULL) != 0)
-        return refused();
-    return OK;
+    if (source && format == PROBE_JPEG)
+        failed = vips_jpegload_source(source, out, "shrink", (int)shrink, LOAD_STRICTLY, NULL);
+    else if (source && format == PROBE_WEBP)
+        failed = vips_webpload_source(source, out, "scale", 1.0 / shrink, LOAD_STRICTLY, NULL);
+    else if (source && format == PROBE_PNG)
+        failed = vips_pngload_source(source, out, LOAD_STRICTLY, NULL);
+    else if (source)
+        failed = vips_tiffload_source(source, out, LOAD_STRICTLY, NULL);
+    return failed ? refused() : OK;
 }
 
 /* The upper half of 16 bits; what the eye and a JPEG make of it is the same. */
@@ -307,7 +315,7 @@ enum err pixels_decode(struct pixels *out, const struct probe *probe, const void
     CLEANUP(image) VipsImage *loaded = NULL;
     bool is_lying = orientation >= 5;
 
-    TRY(load(&loaded, probe->format, bytes, len, probe->format == PROBE_JPEG ? shrink : 1));
+    TRY(load(&loaded, probe->format, bytes, len, shrink));
     TRY(plain(&loaded, probe->has_stray_band));
     return fit(out, loaded, orientation, is_lying ? height : width, is_lying ? width : height);
 }

@@ -31,7 +31,7 @@ MUST_CHECK enum err pixels_read_header(struct pixels_header *out, const struct p
                                        const void *bytes, size_t len);
 
 /*
- * Decodes (a JPEG at 1/shrink: 1, 2, 4, 8), lays on white, brings to sRGB,
+ * Decodes (JPEG and WebP at 1/shrink: 1, 2, 4, 8), lays on white, brings to sRGB,
  * turns upright and fits to exactly width x height, both as seen upright.  Expected: ERR_MALFORMED, also
  * for a picture cut short.
  */

@@ -2,7 +2,8 @@
 # when run as root, otherwise named in the exact line to run.
 
 BUILD_PACKAGES="build-essential cmake ninja-build pkg-config binutils tzdata
-    check libcsv-dev libcurl4-openssl-dev libgfshare-dev libgnutls28-dev libicu-dev libjansson-dev liblmdb-dev
+    check libcsv-dev libcurl4-openssl-dev libgfshare-dev libgnutls28-dev libicu-dev libjansson-dev
+    libjpeg62-turbo-dev liblcms2-dev liblmdb-dev
     libmicrohttpd-dev libp11-kit-dev libseccomp-dev libsodium-dev libsystemd-dev libvips-dev libzip-dev"
 TEST_PACKAGES="age curl gnutls-bin jq clang-format-14 openssl perl libfaketime opensc procps softhsm2 strace"
 FUZZ_PACKAGES="clang-14 libclang-rt-14-dev llvm-14 jq"
