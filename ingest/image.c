@@ -1,6 +1,7 @@
 #include "ingest/image.h"
 
 #include <stdbool.h>
+#include "ingest/exif.h"
 #include "ingest/pixels.h"
 #include "ingest/probe.h"
 #include "photod/base/log.h"
@@ -121,18 +122,16 @@ static enum err make_renditions(struct image_result *r, struct pixels *p, const 
 static enum err decode(struct pixels *p, struct image_result *r, const struct probe *probe, const void *bytes,
                        size_t len, const struct image_shape *largest)
 {
-    struct pixels_header header;
+    struct exif exif = exif_read(probe->exif.bytes, probe->exif.len);
+    bool is_lying = exif.orientation >= 5;
     struct size size;
-    bool is_lying;
 
-    TRY(pixels_read_header(&header, probe, bytes, len));
-    is_lying = header.orientation >= 5;
-    r->taken_on = header.taken_on;
+    r->taken_on = exif.taken_on;
     r->width = is_lying ? probe->height : probe->width;
     r->height = is_lying ? probe->width : probe->height;
     size = fit((struct size){r->width, r->height}, largest);
     return pixels_decode(p, probe, bytes, len, shrink_for((struct size){r->width, r->height}, size),
-                         header.orientation, size.width, size.height);
+                         exif.orientation, size.width, size.height);
 }
 
 enum err image_normalise(struct image_result *out, const char **fault, const void *bytes, size_t len,

@@ -13,7 +13,6 @@
 #include <vips/vips.h>
 #include "ingest/profile.h"
 #include "ingest/turn.h"
-#include "photod/base/clock.h"
 #include "photod/base/log.h"
 
 #define LOAD_STRICTLY "access", VIPS_ACCESS_SEQUENTIAL, "fail_on", VIPS_FAIL_ON_ERROR
@@ -155,36 +154,6 @@ static enum err plain(VipsImage **image, bool has_stray_band)
 
         TRY(flatten(image, through));
     }
-    return OK;
-}
-
-/* Exactly "YYYY:MM:DD" as EXIF writes it; the time and what libvips appends do not matter. */
-static struct date plausible_date(const char *text)
-{
-    char iso[DATE_TEXT] = "";
-    struct date d;
-
-    if (strlen(text) < DATE_TEXT - 1 || text[4] != ':' || text[7] != ':')
-        return (struct date){0};
-    memcpy(iso, text, DATE_TEXT - 1);
-    iso[4] = iso[7] = '-';
-    if (date_parse(&d, iso) || d.year < PLAUSIBLE_YEAR || date_to_days(d) > clock_wall_ms() / DAY_MS)
-        return (struct date){0};
-    return d;
-}
-
-enum err pixels_read_header(struct pixels_header *out, const struct probe *probe, const void *bytes,
-                            size_t len)
-{
-    CLEANUP(image) VipsImage *image = NULL;
-    const char *taken = NULL;
-
-    TRY(load(&image, probe->format, bytes, len, 1));
-    out->orientation = (unsigned)vips_image_get_orientation(image);
-    out->taken_on = (struct date){0};
-    if (vips_image_get_typeof(image, "exif-ifd2-DateTimeOriginal") &&
-        vips_image_get_string(image, "exif-ifd2-DateTimeOriginal", &taken) == 0)
-        out->taken_on = plausible_date(taken);
     return OK;
 }
 

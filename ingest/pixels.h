@@ -4,7 +4,6 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "photod/base/buf.h"
-#include "photod/base/date.h"
 #include "ingest/probe.h"
 
 /*
@@ -22,18 +21,10 @@ struct pixels {
 /* Once after exec, before confinement.  Expected: ERR_IO. */
 MUST_CHECK enum err pixels_start(void);
 
-struct pixels_header {
-    unsigned orientation; /* EXIF, 1 to 8 */
-    struct date taken_on; /* EXIF DateTimeOriginal, unset when absent or implausible */
-};
-/* Of what probe_image() made of the same bytes.  Expected: ERR_MALFORMED. */
-MUST_CHECK enum err pixels_read_header(struct pixels_header *out, const struct probe *probe,
-                                       const void *bytes, size_t len);
-
 /*
- * Decodes (JPEG and WebP at 1/shrink: 1, 2, 4, 8), lays on white, brings to sRGB,
- * turns upright and fits to exactly width x height, both as seen upright.  Expected: ERR_MALFORMED, also
- * for a picture cut short.
+ * Of what probe_image() made of the same bytes.  Decodes (JPEG and WebP at 1/shrink: 1, 2, 4, 8), lays on
+ * white, brings to sRGB, turns upright and fits to exactly width x height, both as seen upright.  Expected:
+ * ERR_MALFORMED, also for a picture cut short.
  */
 MUST_CHECK enum err pixels_decode(struct pixels *out, const struct probe *probe, const void *bytes,
                                   size_t len, unsigned shrink, unsigned orientation, uint32_t width,

@@ -28,6 +28,12 @@
 
 enum probe_format { PROBE_JPEG, PROBE_PNG, PROBE_TIFF, PROBE_WEBP };
 
+/* Bytes of the file, borrowed. */
+struct probe_part {
+    const unsigned char *bytes;
+    size_t len;
+};
+
 struct probe {
     enum probe_format format;
     uint32_t width, height; /* as stored, before any turning */
@@ -38,6 +44,7 @@ struct probe {
     bool has_stray_band;    /* of a TIFF: a band beyond colour of which nothing says that it is opacity */
     bool buffered;          /* no row can be had before the whole is decoded: progressive, interlaced, WebP */
     uint64_t buffered_bytes; /* what the decoder holds at once, rows in passing aside */
+    struct probe_part exif;  /* the camera\'s notes, for exif_read(); len 0 where there are none */
 };
 
 /*

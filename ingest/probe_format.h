@@ -34,4 +34,20 @@ static inline uint32_t probe_le32(const unsigned char *b)
     return probe_le16(b + 2) << 16 | probe_le16(b);
 }
 
+/* A TIFF, and the notes of a camera that have its form: a head, and directories of entries, in either order
+ * of bytes. */
+#define PROBE_TIFF_LEN     8u
+#define PROBE_TIFF_CLASSIC 42u
+#define PROBE_ENTRY_LEN    12u
+
+static inline uint32_t probe_16(bool is_big, const unsigned char *b)
+{
+    return is_big ? probe_be16(b) : probe_le16(b);
+}
+
+static inline uint32_t probe_32(bool is_big, const unsigned char *b)
+{
+    return is_big ? probe_be32(b) : probe_le32(b);
+}
+
 #endif

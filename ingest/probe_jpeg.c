@@ -15,6 +15,7 @@ enum {
     SOI = 0xd8,
     EOI = 0xd9,
     SOS = 0xda,
+    APP1 = 0xe1,
     TEM = 0x01,
 };
 
@@ -123,6 +124,8 @@ enum err probe_jpeg(struct probe *p, const char **fault, const unsigned char *by
         segment = marker == SOI ? NULL : take_segment(&w, &len);
         if (!segment)
             return fault_found(fault, FAULT_UNREADABLE);
+        if (marker == APP1 && !p->exif.len && len > 4 && memcmp(segment, "Exif", 4) == 0)
+            p->exif = (struct probe_part){segment, len};
         if (is_frame(marker))
             TRY(take_frame(p, fault, marker, segment, len));
         if (marker == SOS)

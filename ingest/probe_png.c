@@ -63,6 +63,8 @@ enum err probe_png(struct probe *p, const char **fault, const unsigned char *byt
         has_data = has_data || memcmp(name, "IDAT", 4) == 0;
         if (memcmp(name, "IEND", 4) == 0 && has_data)
             return OK;
+        if (memcmp(name, "eXIf", 4) == 0)
+            p->exif = (struct probe_part){name + 4, size};
         if (is_text(name) && ++texts > PROBE_TEXTS_MAX)
             break;
         at += size + CHUNK_LEN;

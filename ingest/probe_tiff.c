@@ -2,9 +2,6 @@
 #include <string.h>
 #include "ingest/probe_format.h"
 
-#define HEADER_LEN    8u
-#define ENTRY_LEN     12u
-#define CLASSIC       42u
 #define SAMPLES_MAX   5u /* four inks and an opacity */
 #define TILE_SIDE_MAX 4096u
 
@@ -63,12 +60,12 @@ struct tiff {
 
 static uint32_t read16(const struct tiff *t, size_t at)
 {
-    return t->is_big_endian ? probe_be16(t->bytes + at) : probe_le16(t->bytes + at);
+    return probe_16(t->is_big_endian, t->bytes + at);
 }
 
 static uint32_t read32(const struct tiff *t, size_t at)
 {
-    return t->is_big_endian ? probe_be32(t->bytes + at) : probe_le32(t->bytes + at);
+    return probe_32(t->is_big_endian, t->bytes + at);
 }
 
 static uint32_t read_value(const struct tiff *t, unsigned type, size_t at)
@@ -100,14 +97,14 @@ static bool take_directory(struct tiff *t)
 {
     size_t at = read32(t, 4), count;
 
-    if (at < HEADER_LEN || at > t->len - 2)
+    if (at < PROBE_TIFF_LEN || at > t->len - 2)
         return false;
     count = read16(t, at);
-    if (count * ENTRY_LEN > t->len - at - 2)
+    if (count * PROBE_ENTRY_LEN > t->len - at - 2)
         return false;
     for (unsigned i = 0; i < TAGS; i++)
         t->of[i].first = tags[i].otherwise;
-    for (size_t entry = at + 2; count; count--, entry += ENTRY_LEN)
+    for (size_t entry = at + 2; count; count--, entry += PROBE_ENTRY_LEN)
         for (unsigned i = 0; i < TAGS; i++)
             if (read16(t, entry) == tags[i].tag && !take_values(t, i, entry))
                 return false;
@@ -187,10 +184,10 @@ enum err probe_tiff(struct probe *p, const char **fault, const unsigned char *by
 {
     struct tiff t = {.bytes = bytes, .len = len};
 
-    if (len < HEADER_LEN + 2)
+    if (len < PROBE_TIFF_LEN + 2)
         return fault_found(fault, FAULT_UNREADABLE);
     t.is_big_endian = bytes[0] == 'M';
-    if (read16(&t, 2) != CLASSIC)
+    if (read16(&t, 2) != PROBE_TIFF_CLASSIC)
         return fault_found(fault, FAULT_UNSUPPORTED);
     if (!take_directory(&t))
         return fault_found(fault, FAULT_UNREADABLE);
@@ -200,6 +197,7 @@ enum err probe_tiff(struct probe *p, const char **fault, const unsigned char *by
         return fault_found(fault, FAULT_UNREADABLE);
     if (!is_kind_read(&t))
         return fault_found(fault, FAULT_UNSUPPORTED);
+    p->exif = (struct probe_part){bytes, len};
     p->components = colours(&t);
     p->bits = first(&t, BITS);
     p->has_stray_band = first(&t, SAMPLES) > p->components && first(&t, EXTRA) == 0;

@@ -62,35 +62,46 @@ static bool take_lossless(struct frame *f, const struct chunk *c)
     return sizes >> 29 == 0;
 }
 
-/* Chunks up to the picture itself; of the extended form the canvas must be that picture, whole. */
+static bool take_canvas(struct probe *p, const struct chunk *c)
+{
+    if (c->len < 10 || p->width)
+        return false;
+    p->width = (probe_le32(c->bytes + 4) & 0xffffff) + 1;
+    p->height = (probe_le32(c->bytes + 6) >> 8) + 1;
+    return true;
+}
+
+/* Of the extended form the canvas must be the picture, whole. */
+static bool take_frame(struct probe *p, struct frame *f, const struct chunk *c)
+{
+    if (!(is(c, "VP8 ") ? take_lossy(f, c) : take_lossless(f, c)) || !f->width || !f->height ||
+        (p->width && (p->width != f->width || p->height != f->height)))
+        return false;
+    p->width = f->width;
+    p->height = f->height;
+    p->buffered_bytes = (uint64_t)f->width * f->height * f->pixel_bytes;
+    return true;
+}
+
 static enum err walk(struct probe *p, const char **fault, const unsigned char *at, const unsigned char *end)
 {
     struct frame f = {0};
     struct chunk c;
+    bool is_good = true;
 
-    while (take_chunk(&c, &at, end)) {
-        if (is(&c, "VP8X") && !p->width) {
-            if (c.len < 10)
-                break;
-            if (c.bytes[0] & FLAG_ANIMATED)
-                return fault_found(fault, FAULT_UNSUPPORTED);
-            p->width = (probe_le32(c.bytes + 4) & 0xffffff) + 1;
-            p->height = (probe_le32(c.bytes + 6) >> 8) + 1;
-        } else if (is(&c, "ANIM") || is(&c, "ANMF")) {
+    while (is_good && take_chunk(&c, &at, end)) {
+        if (is(&c, "ANIM") || is(&c, "ANMF") || (is(&c, "VP8X") && c.len && c.bytes[0] & FLAG_ANIMATED))
             return fault_found(fault, FAULT_UNSUPPORTED);
-        } else if (is(&c, "ALPH")) {
+        if (is(&c, "VP8X"))
+            is_good = take_canvas(p, &c);
+        else if (is(&c, "ALPH"))
             f.pixel_bytes += ALPHA_BYTES;
-        } else if (is(&c, "VP8 ") || is(&c, "VP8L")) {
-            if (!(is(&c, "VP8 ") ? take_lossy(&f, &c) : take_lossless(&f, &c)) || !f.width || !f.height ||
-                (p->width && (p->width != f.width || p->height != f.height)))
-                break;
-            p->width = f.width;
-            p->height = f.height;
-            p->buffered_bytes = (uint64_t)f.width * f.height * f.pixel_bytes;
-            return OK;
-        }
+        else if (is(&c, "EXIF"))
+            p->exif = (struct probe_part){c.bytes, c.len};
+        else if ((is(&c, "VP8 ") || is(&c, "VP8L")) && !f.width)
+            is_good = take_frame(p, &f, &c);
     }
-    return fault_found(fault, FAULT_UNREADABLE);
+    return is_good && f.width ? OK : fault_found(fault, FAULT_UNREADABLE);
 }
 
 enum err probe_webp(struct probe *p, const char **fault, const unsigned char *bytes, size_t len)
