@@ -358,7 +358,9 @@ static int check_intake_limits(struct scene *s)
 {
     (void)s;
     MUST(is_limited(RLIMIT_NOFILE, 256) && is_limited(RLIMIT_FSIZE, (rlim_t)64 << 20));
-    MUST(SANITIZED || malloc((size_t)3 << 30) == NULL);
+    MUST(SANITIZED || (is_limited(RLIMIT_DATA, (rlim_t)256 << 20) && malloc((size_t)256 << 20) == NULL));
+    MUST(SANITIZED ||
+         mmap(NULL, (size_t)3 << 30, PROT_READ, MAP_SHARED | MAP_ANONYMOUS, -1, 0) == MAP_FAILED);
     return 0;
 }
 
