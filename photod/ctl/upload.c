@@ -13,12 +13,13 @@
 #include "photod/ctl/http.h"
 #include "photod/ctl/report.h"
 
-#define PATH_TEXT     256
+#define PATH_TEXT     400
+#define SCHOOL_MAX    100
 #define POLL_FIRST_MS 250
 #define POLL_MAX_MS   2000
 
 struct upload_command {
-    const char *url, *ca, *key_file, *district, *roster, *photos, *taken_on, *batch, *report;
+    const char *url, *ca, *key_file, *district, *roster, *photos, *taken_on, *school, *batch, *report;
     bool commit, undo, show, json, all_rows;
     struct http *http;
 };
@@ -96,6 +97,13 @@ static enum ctl_exit show_batch(const struct upload_command *c, const json_t *an
     (void)printf("Batch %s is %s: %" PRIu64 " files, %" PRIu64 " judged, %" PRIu64 " stored.\n",
                  json_text(answer, "id"), json_text(answer, "state"), json_number(answer, "files"),
                  json_number(answer, "judged"), json_number(answer, "stored"));
+    if (*json_text(answer, "format"))
+        (void)printf("Format: %s.\n", json_text(answer, "format"));
+    if (json_number(answer, "review"))
+        (void)printf("%" PRIu64
+                     " files wait for your decision: photoctl batch review. They are not part of a "
+                     "commit before it, and gone after 7 days.\n",
+                     json_number(answer, "review"));
     if (*fault)
         (void)printf("The upload as a whole is of no use: %s. %s\n", fault, advice ? advice : "");
     return show_rows(c, answer);
@@ -122,12 +130,36 @@ static enum ctl_exit send_roster(const struct upload_command *c)
     return show_roster(c, a.json);
 }
 
+/* The same file once more, for this batch: a package's index names children as the roster does. */
+static enum ctl_exit send_batch_roster(const struct upload_command *c, const char *batch)
+{
+    const struct http_body body = {.type = is_csv(c->roster) ? "text/csv" : "text/tab-separated-values",
+                                   .file = c->roster};
+    CLEANUP(http_answer) struct http_answer a = {.status = 0};
+    char path[PATH_TEXT];
+
+    TRY_CTL(say_path(path, c, batch, "roster"));
+    return ask(&a, c, "PUT", path, &body);
+}
+
+/* Percent-encoded; check() saw to its length. */
+static void add_school(char path[static PATH_TEXT], const char *school)
+{
+    size_t at = strlen(path);
+
+    at += (size_t)snprintf(path + at, PATH_TEXT - at, "&school=");
+    for (; *school && at + 3 < PATH_TEXT; school++)
+        at += (size_t)snprintf(path + at, PATH_TEXT - at, "%%%02X", (unsigned char)*school);
+}
+
 static enum ctl_exit create_batch(char *batch, size_t size, const struct upload_command *c)
 {
     CLEANUP(http_answer) struct http_answer a = {.status = 0};
     char path[PATH_TEXT];
 
     (void)snprintf(path, sizeof path, "/v1/districts/%s/batches?taken_on=%s", c->district, c->taken_on);
+    if (c->school)
+        add_school(path, c->school);
     TRY_CTL(ask(&a, c, "POST", path, NULL));
     if (!is_batch_name(json_text(a.json, "id")) || text_copy(batch, size, json_text(a.json, "id")))
         return say_fail(CTL_FAILED, "the server named no batch");
@@ -191,6 +223,8 @@ static enum ctl_exit run_photos(const struct upload_command *c)
 
     TRY_CTL(create_batch(batch, sizeof batch, c));
     say_hint("Batch %s", batch);
+    if (c->roster)
+        TRY_CTL(send_batch_roster(c, batch));
     TRY_CTL(send_photos(c, batch));
     TRY_CTL(wait_for_report(&a, c, batch));
     TRY_CTL(show_batch(c, a.json));
@@ -237,6 +271,8 @@ static enum ctl_exit check(const struct upload_command *c)
         return say_fail(CTL_USAGE, "--photos and --taken-on go together");
     if (c->taken_on && date_parse(&day, c->taken_on))
         return say_fail(CTL_USAGE, "--taken-on is the day the photos were taken, as in 2026-09-16");
+    if (c->school && (!c->photos || strlen(c->school) > SCHOOL_MAX))
+        return say_fail(CTL_USAGE, "--school goes with --photos and has at most %d bytes", SCHOOL_MAX);
     if (c->commit && !c->batch && !c->photos)
         return say_fail(CTL_USAGE, "--commit needs --photos or --batch");
     return CTL_OK;
@@ -261,6 +297,8 @@ enum ctl_exit command_upload(int argc, char **argv)
                     "The AIM Student Demographic file to send (or one named .csv)."),
         OPTION_TEXT("photos", "FILE.zip", c.photos, "Photos named by State ID, as in 012345678.jpg."),
         OPTION_TEXT("taken-on", "DATE", c.taken_on, "The day these photos were taken (YYYY-MM-DD)."),
+        OPTION_TEXT("school", "NAME", c.school,
+                    "The school they were taken at, as the roster names it, if the package does not say it."),
         OPTION_TEXT("batch", "ID", c.batch, "A batch sent before."),
         OPTION_FLAG("commit", c.commit, "Commit the batch: from then on its photos are served."),
         OPTION_FLAG("undo", c.undo, "Take the whole batch back."),

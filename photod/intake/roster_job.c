@@ -21,6 +21,8 @@ static enum err fill(struct shape_roster_row *to, const struct roster_row *row)
     TRY(text_copy(to->local_id, sizeof to->local_id, row->local_id));
     TRY(text_copy(to->last, sizeof to->last, row->last));
     TRY(text_copy(to->first, sizeof to->first, row->first));
+    TRY(text_copy(to->folded_last, sizeof to->folded_last, row->folded_last));
+    TRY(text_copy(to->folded_first, sizeof to->folded_first, row->folded_first));
     TRY(text_copy(to->middle, sizeof to->middle, row->middle));
     TRY(text_copy(to->gender, sizeof to->gender, row->gender));
     TRY(text_copy(to->school, sizeof to->school, row->school));

@@ -7,6 +7,7 @@
 #include "photod/base/text.h"
 #include "photod/intake/jobs.h"
 #include "photod/intake/limit.h"
+#include "photod/intake/zip_index.h"
 #include "photod/wire/bulk.h"
 #include "ingest/archive.h"
 
@@ -155,6 +156,20 @@ static enum err answer_listing(struct zip *z)
     return worker_answer(z->worker, MSG_ZIP_LISTED, z->request, &listed, &table, 1);
 }
 
+/* Who is on which picture, if the ZIP itself says so. */
+static enum err answer_index(struct zip *z, const char **fault)
+{
+    CLEANUP(fd) int table = -1;
+    struct shape_zip_indexed indexed;
+    enum err e = zip_index_read(&indexed, &table, z->archive);
+
+    if (e == ERR_LIMIT)
+        return fault_found(fault, FAULT_ZIP_TOO_MANY);
+    if (e || indexed.form == ZIP_BY_NAME)
+        return e;
+    return worker_answer(z->worker, MSG_ZIP_INDEXED, z->request, &indexed, &table, 1);
+}
+
 static enum err answer_refused(struct zip *z, const char *code)
 {
     struct shape_fault fault = {0};
@@ -232,6 +247,8 @@ static enum err open_and_serve(struct zip *z)
 
     limit_begin(LIMIT_LISTING_S);
     e = archive_open(&z->archive, &fault, source);
+    if (!e)
+        e = answer_index(z, &fault);
     if (!e)
         e = answer_listing(z);
     limit_end();

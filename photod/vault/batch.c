@@ -62,12 +62,14 @@ void batch_fill_state(struct shape_batch_state *s, const unsigned char *id,
         .files = r->files,
         .judged = judged,
         .stored = r->stored,
+        .review = r->review,
         .photos = r->photos,
         .earlier = r->earlier,
         .leaf = leaf,
     };
     hex_encode(s->batch, id, SUBJECT_BYTES);
     (void)snprintf(s->fault, sizeof s->fault, "%s", r->fault);
+    (void)snprintf(s->format, sizeof s->format, "%s", r->format);
 }
 
 void batch_job_done(struct vault *v, struct job *j)
@@ -133,7 +135,8 @@ void batch_job_give_up(struct vault *v, struct batch_job *c, struct asker to, en
 
 /* ---- Create ---- */
 
-static enum err create(struct vault *v, struct batch_job *c, struct date taken_on)
+static enum err create(struct vault *v, struct batch_job *c, struct date taken_on,
+                       const char school[static 101])
 {
     CLEANUP(dek) struct dek *d = NULL;
     CLEANUP(dek) struct dek *row_dek = NULL;
@@ -145,6 +148,7 @@ static enum err create(struct vault *v, struct batch_job *c, struct date taken_o
         .created_ms = (uint64_t)clock_wall_ms(),
     };
     memcpy(c->record.district, c->actor.district, sizeof c->record.district);
+    memcpy(c->record.school, school, sizeof c->record.school);
     TRY(dek_make(v, c->job.batch, c->id, BATCH_CHUNKS, &d));
     TRY(dek_make(v, c->job.batch, c->id, BATCH_ROWS, &row_dek));
     TRY(batch_put(v, c->job.batch, c->id, &c->record));
@@ -181,7 +185,7 @@ void answer_batch_create(struct vault *v, struct peer *p, struct message *m)
         return;
     }
     c = batch_job_new(v, to, &a);
-    e = c ? create(v, c, taken_on) : ERR_NOMEM;
+    e = c ? create(v, c, taken_on, ask->school) : ERR_NOMEM;
     if (e)
         batch_job_give_up(v, c, to, e);
 }

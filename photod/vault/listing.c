@@ -1,102 +1,77 @@
-/* What the ZIP lists, and what its names alone decide. */
+/* What the ZIP lists, whose pictures they are, and which of them may be read. */
 #include <string.h>
 #include "photod/base/log.h"
-#include "photod/vault/staging_state.h"
+#include "photod/vault/index.h"
 #include "photod/vault/worker.h"
-#include "photod/wire/bulk.h"
 
 #define ENTRIES_MAX 20000
 #define LISTING_MAX (16u << 20)
+#define INDEX_MAX   (64u << 20)
 
-/* Of two files of one child the better named one comes first, then the earlier one. */
-static int by_state_id(const void *a, const void *b)
+/* ---- Which child each file is of ---- */
+
+/* A name that is a State ID says it; a package's index says it better. */
+static void name_by_state_id(struct entry *e)
 {
-    const struct entry *x = *(const struct entry *const *)a, *y = *(const struct entry *const *)b;
-    int order = strcmp(x->verdict.state_id, y->verdict.state_id);
-
-    if (!order)
-        order = x->padded - y->padded;
-    return order ? order : (x->verdict.row > y->verdict.row) - (x->verdict.row < y->verdict.row);
-}
-
-static enum err mark_duplicates(struct staging *s)
-{
-    CLEANUP(heap) struct entry **sorted = calloc(s->count ? s->count : 1, sizeof *sorted);
-    uint32_t n = 0;
-
-    if (!sorted)
-        return ERR_NOMEM;
-    for (uint32_t i = 0; i < s->count; i++)
-        if (s->entries[i].phase == TO_READ)
-            sorted[n++] = &s->entries[i];
-    qsort(sorted, n, sizeof *sorted, by_state_id);
-    for (uint32_t i = 1; i < n; i++) {
-        if (strcmp(sorted[i]->verdict.state_id, sorted[i - 1]->verdict.state_id) != 0)
-            continue;
-        sorted[i]->phase = VERDICT;
-        sorted[i]->verdict.outcome = OUTCOME_DUPLICATE;
-    }
-    return OK;
-}
-
-/* What the name and the child's consent say, before a byte is unpacked. */
-static enum err judge_entry(struct vault *v, struct staging *s, struct entry *e, const char *fault)
-{
-    enum outcome o = OUTCOME_STORED;
     struct photo_name name;
 
-    e->phase = VERDICT;
-    if (fault[0]) {
-        e->verdict.outcome = worker_fault(fault, OUTCOME_ENTRY_DAMAGED);
-        return OK;
-    }
     if (!photo_name_read(&name, e->verdict.file)) {
+        e->phase = VERDICT;
         e->verdict.outcome = OUTCOME_NAME_NOT_STATE_ID;
-        return OK;
+        return;
     }
     e->padded = name.padded;
     memcpy(e->verdict.state_id, name.state_id, sizeof e->verdict.state_id);
     memcpy(e->verdict.note, name.note, sizeof e->verdict.note);
-    TRY(photo_judge(v, &s->record, e->verdict.state_id, s->record.taken_on, &o));
-    e->verdict.outcome = o;
-    if (o == OUTCOME_STORED)
-        e->phase = TO_READ;
-    return OK;
 }
 
-static enum err take_listing(struct vault *v, struct staging *s, const struct bulk *table, uint32_t count)
+static void take_file(struct entry *e, const struct shape_zip_entry *row)
+{
+    memcpy(e->verdict.file, row->name, sizeof row->name);
+    e->readable = !row->fault[0];
+    e->phase = e->readable ? TO_READ : VERDICT;
+    if (!e->readable)
+        e->verdict.outcome = worker_fault(row->fault, OUTCOME_ENTRY_DAMAGED);
+}
+
+static enum err take_files(struct staging *s, const struct bulk *table, uint32_t files)
 {
     struct take t = TAKE_BYTES(table->bytes, table->len);
+    struct shape_zip_entry row;
+    uint32_t missing = 0;
 
-    if (count > ENTRIES_MAX)
+    if (files > ENTRIES_MAX)
         return ERR_MALFORMED;
-    s->entries = calloc(count ? count : 1, sizeof *s->entries);
+    if (s->indexed)
+        TRY(index_missing(s, files, &missing));
+    s->entries = calloc(files + missing + 1u, sizeof *s->entries);
     if (!s->entries)
         return ERR_NOMEM;
-    for (uint32_t i = 0; i < count; i++) {
-        struct entry *e = &s->entries[i];
-        struct shape_zip_entry row;
-
+    s->files = files;
+    s->count = files + missing;
+    for (uint32_t i = 0; i < s->count; i++) {
+        s->entries[i].fd = -1;
+        s->entries[i].verdict.row = i;
+    }
+    for (uint32_t i = 0; i < files; i++) {
         take_zip_entry(&t, &row);
-        e->fd = -1;
-        e->verdict.row = i;
-        memcpy(e->verdict.file, row.name, sizeof row.name);
-        s->count = i + 1;
         if (t.err || row.index != i)
             return ERR_MALFORMED;
-        TRY(judge_entry(v, s, e, row.fault));
+        take_file(&s->entries[i], &row);
     }
-    TRY(take_end(&t));
-    return mark_duplicates(s);
+    return take_end(&t);
 }
 
-/* Rows that an earlier run already committed. */
+/* ---- What is known of these files already ---- */
+
+/* Rows that an earlier run already committed; a decision of the clerk is a file to be read. */
 static enum err resume_visit(void *context, const unsigned char *key, size_t key_len,
                              const unsigned char *value, size_t value_len)
 {
     struct staging *s = context;
     CLEANUP(buf) struct buf *plain = NULL;
     struct shape_report_row row;
+    struct entry *e;
     struct binding b;
     struct take t;
     uint32_t index = 0;
@@ -107,21 +82,107 @@ static enum err resume_visit(void *context, const unsigned char *key, size_t key
         index = index << 8 | key[i];
     if (index >= s->count) /* it lists fewer files than before */
         return ERR_MALFORMED;
+    e = &s->entries[index];
     b = binding_of(SEAL_ROW, s->id, index);
     TRY(buf_new(&plain, 1024));
     TRY(envelope_open(plain, s->row_dek, &b, value, value_len));
     t = TAKE_BYTES(buf_bytes(plain), buf_len(plain));
     take_report_row(&t, &row);
     TRY(take_end(&t));
-    entry_rowed(s, index, (enum outcome)row.outcome);
+    memcpy(e->verdict.state_id, row.state_id, sizeof e->verdict.state_id);
+    if (row.outcome != OUTCOME_REVIEW_DECIDED) {
+        entry_rowed(s, index, (enum outcome)row.outcome);
+        return OK;
+    }
+    if (!e->readable)
+        return ERR_MALFORMED;
+    e->phase = TO_READ;
+    e->decided = true;
+    e->verdict.candidates[0] = '\0';
+    memcpy(e->verdict.note, row.note, sizeof e->verdict.note);
     return OK;
 }
 
-static void forget_listing(struct staging *s)
+/* ---- Which of them may be read ---- */
+
+static enum err judge_child(struct vault *v, struct staging *s, struct entry *e)
+{
+    enum outcome o = OUTCOME_STORED;
+
+    TRY(photo_judge(v, &s->record, e->verdict.state_id, s->record.taken_on, &o));
+    e->verdict.outcome = o;
+    if (o != OUTCOME_STORED)
+        e->phase = VERDICT;
+    return OK;
+}
+
+/* Of files of one child the stored one comes first, then the decided, the better named, the earlier one. */
+static int by_state_id(const void *a, const void *b)
+{
+    const struct entry *x = *(const struct entry *const *)a, *y = *(const struct entry *const *)b;
+    int order = strcmp(x->verdict.state_id, y->verdict.state_id);
+
+    if (!order)
+        order = (y->phase == ROWED) - (x->phase == ROWED);
+    if (!order)
+        order = y->decided - x->decided;
+    if (!order)
+        order = x->padded - y->padded;
+    return order ? order : (x->verdict.row > y->verdict.row) - (x->verdict.row < y->verdict.row);
+}
+
+static enum err mark_duplicates(struct staging *s)
+{
+    CLEANUP(heap) struct entry **sorted = calloc(s->count + 1u, sizeof *sorted);
+    uint32_t n = 0;
+
+    if (!sorted)
+        return ERR_NOMEM;
+    for (uint32_t i = 0; i < s->count; i++) {
+        const struct entry *e = &s->entries[i];
+
+        if (e->phase == TO_READ || (e->phase == ROWED && e->verdict.outcome == OUTCOME_STORED))
+            sorted[n++] = &s->entries[i];
+    }
+    qsort(sorted, n, sizeof *sorted, by_state_id);
+    for (uint32_t i = 1; i < n; i++) {
+        if (sorted[i]->phase == ROWED ||
+            strcmp(sorted[i]->verdict.state_id, sorted[i - 1]->verdict.state_id) != 0)
+            continue;
+        sorted[i]->phase = VERDICT;
+        sorted[i]->verdict.outcome = OUTCOME_DUPLICATE;
+    }
+    return OK;
+}
+
+static enum err take_listing(struct vault *v, struct staging *s, const struct bulk *table, uint32_t files,
+                             bool *needs_roster)
+{
+    TRY(take_files(s, table, files));
+    if (s->indexed)
+        TRY(index_judge(v, s, needs_roster));
+    if (*needs_roster)
+        return OK;
+    for (uint32_t i = 0; i < files && !s->indexed; i++)
+        if (s->entries[i].phase == TO_READ)
+            name_by_state_id(&s->entries[i]);
+    TRY(store_walk(v->store, KIND_ROW, s->id, SUBJECT_BYTES, resume_visit, s));
+    for (uint32_t i = 0; i < files; i++)
+        if (s->entries[i].phase == TO_READ)
+            TRY(judge_child(v, s, &s->entries[i]));
+    TRY(mark_duplicates(s));
+    bulk_unmap(&s->index);
+    return OK;
+}
+
+void listing_forget(struct staging *s)
 {
     free(s->entries);
     s->entries = NULL;
-    s->count = s->rowed = s->stored = 0;
+    s->files = s->count = s->rowed = s->stored = s->review = 0;
+    if (s->index.bytes)
+        bulk_unmap(&s->index);
+    s->indexed = false;
 }
 
 /* A listing answers ZIP_OPEN; nothing else was asked of this worker meanwhile. */
@@ -131,10 +192,38 @@ static bool is_in_turn(const struct staging *s, const struct peer *p)
            !(s->reading && s->entries[s->in_hand].phase == READING);
 }
 
+void staging_zip_indexed(struct vault *v, struct peer *p, struct message *m)
+{
+    const struct shape_zip_indexed *is = &m->is.zip_indexed;
+    struct staging *s = v->staging;
+    enum err e;
+
+    if (!is_in_turn(s, p) || (s->indexed && !s->listed) ||
+        (is->form != ZIP_INDEX && is->form != ZIP_MAPPING)) {
+        peer_distrust(v, p, "an index that was not asked for");
+        return;
+    }
+    if (s->listed) /* opened again after a worker died */
+        return;
+    e = bulk_map(&s->index, m->fds[0], INDEX_MAX);
+    if (e == ERR_MALFORMED || e == ERR_LIMIT) {
+        peer_distrust(v, p, "an index that is no sealed memory");
+        return;
+    }
+    if (e) {
+        log_error("an index could not be read: %s", err_name(e));
+        peer_cut(v, p);
+        return;
+    }
+    s->form = *is;
+    s->indexed = true;
+}
+
 void staging_zip_listed(struct vault *v, struct peer *p, struct message *m)
 {
     CLEANUP(bulk) struct bulk table = {(const unsigned char *)"", 0};
     struct staging *s = v->staging;
+    bool needs_roster = false;
     enum err e;
 
     if (!is_in_turn(s, p)) {
@@ -149,11 +238,13 @@ void staging_zip_listed(struct vault *v, struct peer *p, struct message *m)
     }
     e = bulk_map(&table, m->fds[0], LISTING_MAX);
     if (!e)
-        e = take_listing(v, s, &table, m->is.zip_listed.count);
-    if (!e)
-        e = store_walk(v->store, KIND_ROW, s->id, SUBJECT_BYTES, resume_visit, s);
+        e = take_listing(v, s, &table, m->is.zip_listed.count, &needs_roster);
     if (e)
-        forget_listing(s);
+        listing_forget(s);
+    if (!e && needs_roster) {
+        staging_fault(v, s, OUTCOME_ROSTER_NEEDED);
+        return;
+    }
     if (e == ERR_MALFORMED || e == ERR_LIMIT) {
         peer_distrust(v, p, "a listing that does not parse");
         return;

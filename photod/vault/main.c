@@ -14,7 +14,7 @@
 #include "photod/base/log.h"
 #include "photod/base/text.h"
 #include "photod/vault/audit.h"
-#include "photod/vault/batch.h"
+#include "photod/vault/batch_roster.h"
 #include "photod/vault/compact.h"
 #include "photod/vault/erasure.h"
 #include "photod/vault/open.h"
@@ -28,19 +28,31 @@
 /* The parent does not start a vault again that leaves with this before it was ready. */
 #define EXIT_CANNOT_OPEN 3
 
-static bool keep_spool(struct vault *v, const unsigned char id[static SUBJECT_BYTES])
+/* Of a batch that is not judged yet, or waits for the clerk's decisions; the second call asks for the spool
+ * of its roster. */
+static bool is_wanted(struct vault *v, const unsigned char *id, bool roster)
 {
     CLEANUP(record) struct record read = RECORD_NONE;
     struct shape_batch_record r;
 
     switch ((int)batch_load(v, id, &r, &read)) {
     case OK:
-        return r.state == BATCH_STAGING && r.uploaded;
+        if (r.state == BATCH_STAGING)
+            return roster ? r.roster : r.uploaded;
+        return r.review && !r.report_gone;
     case ERR_NOTFOUND:
         return false;
     default: /* in doubt nothing that was acknowledged is thrown away */
         return true;
     }
+}
+
+static bool keep_spool(struct vault *v, const unsigned char id[static SUBJECT_BYTES])
+{
+    unsigned char batch[SUBJECT_BYTES];
+
+    batch_roster_spool(batch, id);
+    return is_wanted(v, id, false) || is_wanted(v, batch, true);
 }
 
 /* What a crash may have left half done. */

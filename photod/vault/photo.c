@@ -79,6 +79,7 @@ enum err rows_put(struct vault *v, struct store_batch *b, const unsigned char *b
         memcpy(row.file, verdicts[i].file, sizeof row.file);
         memcpy(row.state_id, verdicts[i].state_id, sizeof verdicts[i].state_id);
         memcpy(row.note, verdicts[i].note, sizeof row.note);
+        memcpy(row.candidates, verdicts[i].candidates, sizeof row.candidates);
         TRY(buf_new(&plain, 1024));
         TRY(buf_new(&sealed, 2048));
         p = PACK(plain);

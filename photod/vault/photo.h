@@ -15,6 +15,7 @@ struct verdict {
     char state_id[10]; /* "" when the name gives none */
     enum outcome outcome;
     char note[PHOTO_NOTE]; /* for the clerk, or "" */
+    char candidates[50];   /* of a row for review, as shape report_row has them */
 };
 
 /* Whether a photo of this child may be stored in this batch, before its bytes are read: OUTCOME_STORED if so.

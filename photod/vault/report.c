@@ -1,6 +1,7 @@
 #include <string.h>
 #include "photod/base/clock.h"
 #include "photod/base/log.h"
+#include "photod/vault/batch_roster.h"
 #include "photod/vault/report.h"
 #include "photod/vault/staging.h"
 #include "photod/wire/bulk.h"
@@ -117,6 +118,11 @@ static enum err forget(struct vault *v, struct store_batch *b, const unsigned ch
 
     TRY(batch_load(v, id, &r, &read));
     r.report_gone = 1;
+    if (r.review) { /* what nobody decided on is gone with the report */
+        spool_remove(v, id);
+        batch_roster_remove(v, id);
+        TRY(dek_erase(b, id, BATCH_CHUNKS, ERASED_BATCH));
+    }
     TRY(record_expect(b, KIND_BATCH, id, &read));
     TRY(batch_put(v, b, id, &r));
     TRY(store_walk(v->store, KIND_ROW, id, SUBJECT_BYTES, delete_row, b));

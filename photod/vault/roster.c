@@ -7,6 +7,7 @@
 #include "photod/base/clock.h"
 #include "photod/base/log.h"
 #include "photod/vault/auth.h"
+#include "photod/vault/batch_roster.h"
 #include "photod/vault/erasure.h"
 #include "photod/vault/roster.h"
 #include "photod/vault/staging.h"
@@ -29,8 +30,12 @@
 struct roster_job {
     struct job job;
     struct roster_job *next;
+    struct vault *vault;
     struct asker to;
     struct actor actor;
+    bool goes_with_batch; /* then nothing is applied: its rows go into that batch's spool */
+    unsigned char batch[SUBJECT_BYTES];
+    struct dek *batch_dek;
     char media[64];
     int fd;          /* the file; -1 once applied */
     int table_fd;    /* the worker's rows, kept to decide again after a conflict */
@@ -51,6 +56,7 @@ static void roster_free(struct vault *v, struct roster_job *r)
         }
     job_clear(&r->job);
     buf_free(r->refused);
+    dek_free(r->batch_dek);
     if (r->fd >= 0)
         (void)close(r->fd);
     if (r->table_fd >= 0)
@@ -72,13 +78,14 @@ void answer_roster_open(struct vault *v, struct peer *p, struct message *m)
     const struct shape_roster_open *ask = &m->is.roster_open;
     struct asker to = asker_of(p, m);
     struct shape_upload_name name;
-    unsigned char id[SPOOL_ID_BYTES];
+    unsigned char id[SPOOL_ID_BYTES], batch[SUBJECT_BYTES] = {0};
     struct dek *d = NULL;
     struct upload *u;
     struct actor a;
     enum err e;
 
-    if (auth_key(v, to, ask->key, ask->district, ask->source, &a))
+    if (ask->batch[0] ? batch_roster_may(v, to, ask, &a, batch)
+                      : auth_key(v, to, ask->key, ask->district, ask->source, &a))
         return;
     if (!spool_has_room(v)) {
         refuse_known(v, to, &a, PROBLEM_STORAGE_FULL, NULL, NULL);
@@ -93,6 +100,8 @@ void answer_roster_open(struct vault *v, struct peer *p, struct message *m)
         answer_refused(v, to, problem_of(e), NULL, 0);
         return;
     }
+    u->goes_with_batch = ask->batch[0] != '\0';
+    memcpy(u->batch, batch, sizeof u->batch);
     name = (struct shape_upload_name){.upload = u->id};
     answer(v, to, MSG_UPLOAD_READY, &name, NULL, 0);
 }
@@ -124,7 +133,10 @@ void roster_start(struct vault *v, struct asker to, struct upload *u)
     enum err e = r ? OK : ERR_NOMEM;
 
     if (r) {
+        r->vault = v;
         r->to = to;
+        r->goes_with_batch = u->goes_with_batch;
+        memcpy(r->batch, u->batch, sizeof r->batch);
         r->actor = u->actor;
         r->fd = r->table_fd = -1;
         memcpy(r->media, u->media, sizeof r->media);
@@ -370,12 +382,32 @@ static enum err apply_rows(struct vault *v, struct roster_job *r, const struct b
         r->report.in += row.opt_in == CONSENT_IN;
         r->report.out += row.opt_in == CONSENT_OUT;
         r->report.blank += row.opt_in == CONSENT_BLANK;
-        TRY(apply_row(v, r, &row, today));
+        if (!r->goes_with_batch)
+            TRY(apply_row(v, r, &row, today));
     }
     return take_end(&t);
 }
 
 static void roster_done(struct vault *v, struct job *j);
+
+static enum err write_rows(struct job *j)
+{
+    CLEANUP(bulk) struct bulk table = {(const unsigned char *)"", 0};
+    struct roster_job *r = (struct roster_job *)j;
+
+    TRY(bulk_map(&table, r->table_fd, TABLE_MAX));
+    return batch_roster_write(r->vault, r->batch, r->batch_dek, table.bytes, table.len);
+}
+
+/* Its rows stand in the spool before the batch says that it has them. */
+static enum err go_with_batch(struct vault *v, struct roster_job *r)
+{
+    if (!r->batch_dek)
+        TRY(dek_load(v, r->batch, BATCH_CHUNKS, &r->batch_dek));
+    TRY(batch_roster_put(v, r->job.batch, r->batch));
+    r->job.work = write_rows;
+    return OK;
+}
 
 static enum err decide(struct vault *v, struct roster_job *r)
 {
@@ -391,8 +423,12 @@ static enum err decide(struct vault *v, struct roster_job *r)
     TRY(buf_new(&r->refused, REPORT_MAX));
     TRY(store_batch_new(&r->job.batch));
     TRY(apply_rows(v, r, &table));
-    leaf_begin(&l, "roster");
+    if (r->goes_with_batch)
+        TRY(go_with_batch(v, r));
+    leaf_begin(&l, r->goes_with_batch ? "batch-roster" : "roster");
     leaf_actor(&l, v, &r->actor);
+    if (r->goes_with_batch)
+        leaf_hex(&l, "batch", r->batch, sizeof r->batch);
     leaf_number(&l, "lines", r->report.lines);
     leaf_number(&l, "in", r->report.in);
     leaf_number(&l, "out", r->report.out);

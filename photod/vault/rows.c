@@ -16,8 +16,8 @@ void entry_rowed(struct staging *s, uint32_t index, enum outcome outcome)
     s->entries[index].phase = ROWED;
     s->entries[index].verdict.outcome = outcome;
     s->rowed++;
-    if (outcome == OUTCOME_STORED)
-        s->stored++;
+    s->stored += outcome == OUTCOME_STORED;
+    s->review += outcome == OUTCOME_NEEDS_REVIEW;
 }
 
 static void rows_done(struct vault *v, struct job *j)

@@ -184,6 +184,7 @@ static answer_message *const answers[MSG_COUNT] = {
     [MSG_FORECAST] = answer_forecast,
     [MSG_WITHDRAW] = answer_withdraw,
     [MSG_ZIP_LISTED] = staging_zip_listed,
+    [MSG_ZIP_INDEXED] = staging_zip_indexed,
     [MSG_ZIP_REFUSED] = staging_zip_refused,
     [MSG_CHUNK_WANT] = staging_chunk_want,
     [MSG_ZIP_BYTES] = staging_zip_bytes,

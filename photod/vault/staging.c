@@ -2,7 +2,9 @@
 #include <string.h>
 #include "photod/base/log.h"
 #include "photod/vault/audit.h"
+#include "photod/vault/batch_roster.h"
 #include "photod/vault/erasure.h"
+#include "photod/vault/index.h"
 #include "photod/vault/roster.h"
 #include "photod/vault/staging_state.h"
 #include "photod/vault/worker.h"
@@ -18,7 +20,7 @@ static void staging_clear(struct staging *s)
     for (uint32_t i = 0; i < s->count; i++)
         if (s->entries[i].fd >= 0)
             (void)close(s->entries[i].fd);
-    free(s->entries);
+    listing_forget(s);
     dek_free(s->dek);
     dek_free(s->row_dek);
     free(s);
@@ -87,6 +89,7 @@ static void begin_next(struct vault *v)
 struct finish_job {
     struct job job;
     unsigned char id[SUBJECT_BYTES];
+    bool waits; /* for decisions of the clerk: the spool and its key stay */
 };
 
 static void finish_done(struct vault *v, struct job *j)
@@ -95,7 +98,10 @@ static void finish_done(struct vault *v, struct job *j)
     enum err e = job_result(j);
 
     if (!e) {
-        spool_remove(v, f->id);
+        if (!f->waits) {
+            spool_remove(v, f->id);
+            batch_roster_remove(v, f->id);
+        }
         staging_free(v);
         erasures_finish(v); /* the key of its chunks */
     } else {
@@ -120,7 +126,10 @@ static enum err finish(struct vault *v, struct staging *s, struct finish_job *f)
     r.state = BATCH_STAGED;
     r.files = s->count;
     r.stored = s->stored;
+    r.review = s->review;
     memcpy(r.fault, s->record.fault, sizeof r.fault);
+    if (!r.fault[0])
+        index_format(s, r.format, sizeof r.format);
     TRY(record_expect(f->job.batch, KIND_BATCH, s->id, &read));
     TRY(batch_put(v, f->job.batch, s->id, &r));
     leaf_begin(&l, "batch-staged");
@@ -131,7 +140,9 @@ static enum err finish(struct vault *v, struct staging *s, struct finish_job *f)
     if (r.fault[0])
         leaf_text(&l, "fault", r.fault);
     TRY(leaf_add(&l, v, f->job.batch, NULL));
-    TRY(dek_erase(f->job.batch, s->id, BATCH_CHUNKS, ERASED_BATCH)); /* what was not stored is dead with it */
+    f->waits = r.review > 0;
+    if (!f->waits) /* what was not stored is dead with it */
+        TRY(dek_erase(f->job.batch, s->id, BATCH_CHUNKS, ERASED_BATCH));
     f->job.lane = LANE_BULK;
     f->job.done = finish_done;
     memcpy(f->id, s->id, sizeof f->id);
@@ -164,12 +175,11 @@ static void finish_staging(struct vault *v, struct staging *s)
     s->broken = true;
 }
 
-/* The upload as a whole is of no use. */
-static void staging_fault(struct vault *v, struct staging *s, enum outcome why)
+void staging_fault(struct vault *v, struct staging *s, enum outcome why)
 {
     (void)snprintf(s->record.fault, sizeof s->record.fault, "%s", outcome_code(why));
     s->listed = true;
-    s->count = s->rowed = 0;
+    s->count = s->rowed = s->review = 0;
     finish_staging(v, s);
 }
 
@@ -234,6 +244,8 @@ static void rest_lost(struct vault *v, struct staging *s)
 void staging_zip_lost(struct vault *v, struct staging *s, const char *code)
 {
     s->zip_worker = 0;
+    if (!s->listed)
+        listing_forget(s); /* an index without its listing */
     if (s->reading && s->entries[s->in_hand].phase == READING) {
         s->reading = false;
         entry_lost(v, s, s->in_hand, OUTCOME_ENTRY_DAMAGED);

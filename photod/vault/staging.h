@@ -19,6 +19,7 @@ void staging_free(struct vault *v);
 /* What workers answer. */
 void staging_chunk_want(struct vault *v, struct peer *p, struct message *m);
 void staging_zip_listed(struct vault *v, struct peer *p, struct message *m);
+void staging_zip_indexed(struct vault *v, struct peer *p, struct message *m);
 void staging_zip_refused(struct vault *v, struct peer *p, struct message *m);
 void staging_zip_bytes(struct vault *v, struct peer *p, struct message *m);
 void staging_zip_fault(struct vault *v, struct peer *p, struct message *m);

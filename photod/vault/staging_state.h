@@ -3,14 +3,17 @@
 
 #include "photod/vault/photo.h"
 #include "photod/vault/staging.h"
+#include "photod/wire/bulk.h"
 
 /*
  * The batch being judged, shared by the files that judge it: listing.c (what
- * the ZIP lists), imaging.c (one picture), rows.c (verdicts without a
+ * the ZIP lists), index.c (whom its index names), imaging.c (one picture), rows.c (verdicts without a
  * picture) and staging.c (begin, go on, end).
  */
-#define IMAGES_MAX     64
-#define PHOTOS_AT_ONCE 32 /* photos on their way to the disk */
+#define IMAGES_MAX        64
+#define PHOTOS_AT_ONCE    32 /* photos on their way to the disk */
+
+#define INDEX_MISSING_MAX 40000 /* rows of an index that name no file */
 
 /*
  * A file of the ZIP:
@@ -29,8 +32,13 @@ struct entry {
     struct verdict verdict;
     enum phase phase;
     unsigned tries;
-    bool padded; /* zeros were put before its name: an exact name goes before it */
-    int fd;      /* READ: its bytes */
+    bool padded;   /* zeros were put before its name: an exact name goes before it */
+    bool decided;  /* its child is the clerk's decision, in review */
+    bool readable; /* a file of the ZIP that may be unpacked */
+    bool named;    /* by a row of the index, as this person, in this size */
+    uint64_t person;
+    unsigned char size; /* enum zip_size */
+    int fd;             /* READ: its bytes */
 };
 
 struct imaging {
@@ -48,8 +56,12 @@ struct staging {
     unsigned opens;
     bool listed, finishing;
 
-    struct entry *entries;
-    uint32_t count, rowed, stored;
+    bool indexed; /* the ZIP has an index: what the worker said of it, and its rows */
+    struct shape_zip_indexed form;
+    struct bulk index;
+
+    struct entry *entries; /* the files of the ZIP, then rows of its index that name none */
+    uint32_t files, count, rowed, stored, review;
     uint32_t next; /* no entry before it is TO_READ */
     bool reading;  /* the entry in hand is READING or READ */
     uint32_t in_hand;
@@ -62,6 +74,8 @@ struct staging {
 void staging_pump(struct vault *v);
 /* The ZIP worker died (code NULL) or refused the archive with this code. */
 void staging_zip_lost(struct vault *v, struct staging *s, const char *code);
+/* The upload as a whole is of no use. */
+void staging_fault(struct vault *v, struct staging *s, enum outcome why);
 /* Lets the ZIP worker go. */
 void staging_close_zip(struct vault *v, struct staging *s);
 /* The file is to be read (again). */
@@ -71,6 +85,8 @@ void entry_lost(struct vault *v, struct staging *s, uint32_t index, enum outcome
 
 /* The row of this entry is durable. */
 void entry_rowed(struct staging *s, uint32_t index, enum outcome outcome);
+/* What a ZIP listed and its index said are known no more. */
+void listing_forget(struct staging *s);
 /* Gives a file its verdict and commits the row. */
 void entry_verdict(struct vault *v, struct staging *s, uint32_t index, enum outcome outcome);
 void entry_verdict_code(struct vault *v, struct staging *s, uint32_t index, const char *code);

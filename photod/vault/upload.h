@@ -25,6 +25,8 @@ struct upload {
     bool dropped;
     char media[64];
     bool is_roster;
+    bool goes_with_batch; /* a roster: not for the families' answers, but to find this batch's children */
+    unsigned char batch[SUBJECT_BYTES];
 };
 
 /* Takes dek over, whatever happens.  Expected: ERR_BUSY, too many are under way. */

@@ -33,7 +33,10 @@ enum outcome worker_fault(const char *code, enum outcome otherwise)
 {
     enum outcome o = outcome_from_code(code);
 
-    return o >= OUTCOME_COUNT || o == OUTCOME_STORED || o == OUTCOME_ACCEPTED ? otherwise : o;
+    bool is_ours = o == OUTCOME_STORED || o == OUTCOME_ACCEPTED || o == OUTCOME_NEEDS_REVIEW ||
+                   o == OUTCOME_REVIEW_DECIDED;
+
+    return o >= OUTCOME_COUNT || is_ours ? otherwise : o;
 }
 
 void workers_tick(struct vault *v, int64_t steady_ms)

@@ -95,6 +95,7 @@ bool roster_begin(struct request *r)
     memcpy(ask.key, r->key, sizeof ask.key);
     memcpy(ask.source, r->visitor->source, sizeof ask.source);
     memcpy(ask.district, r->district, sizeof ask.district);
+    memcpy(ask.batch, r->batch, sizeof ask.batch); /* "" on the district's own route */
     e = vault_roster_open(&ask, &r->upload.vault, &answer);
     explicit_bzero(&ask, sizeof ask);
     return open_upload(r, e, &answer);
@@ -133,6 +134,10 @@ static json_t *batch_json(const struct shape_batch_state *is)
         (void)json_object_set_new(o, is->state == BATCH_COMMITTED ? "replaced" : "restored",
                                   json_integer(is->earlier));
     }
+    if (o && is->format[0])
+        (void)json_object_set_new(o, "format", answer_text(is->format));
+    if (o)
+        (void)json_object_set_new(o, "review", json_integer((json_int_t)is->review));
     if (o && is->fault[0])
         (void)json_object_set_new(o, "fault", answer_text(is->fault));
     return o;
@@ -155,11 +160,15 @@ bool batch_create_answer(struct request *r)
     CLEANUP(message) struct message answer = MESSAGE_NONE;
     struct shape_batch_create ask = {0};
     const char *taken_on = MHD_lookup_connection_value(r->connection, MHD_GET_ARGUMENT_KIND, "taken_on");
+    const char *school = MHD_lookup_connection_value(r->connection, MHD_GET_ARGUMENT_KIND, "school");
     enum err e;
 
+    if (school && strlen(school) >= sizeof ask.school)
+        return refuse(r, PROBLEM_BAD_PARAMETER, "school: at most 100 bytes");
     memcpy(ask.key, r->key, sizeof ask.key);
     memcpy(ask.source, r->visitor->source, sizeof ask.source);
     memcpy(ask.district, r->district, sizeof ask.district);
+    (void)snprintf(ask.school, sizeof ask.school, "%s", school ? school : "");
     (void)snprintf(ask.taken_on, sizeof ask.taken_on, "%s", taken_on ? taken_on : "");
     e = vault_batch_create(&ask, &answer);
     explicit_bzero(&ask, sizeof ask);

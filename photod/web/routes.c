@@ -29,6 +29,8 @@ static const struct route routes[] = {
      upload_feed, roster_answer},
     {"POST", "/v1/districts/{district}/batches", OFFICE, CREDENTIAL_KEY, 0, 0, NULL, NULL,
      batch_create_answer},
+    {"PUT", BATCH "/roster", OFFICE, CREDENTIAL_KEY, ROSTER_MAX_MIB, 0, roster_begin, upload_feed,
+     roster_answer},
     {"PUT", BATCH "/upload", OFFICE, CREDENTIAL_KEY, UPLOAD, 0, batch_upload_begin, upload_feed,
      batch_upload_answer},
     {"GET", BATCH, OFFICE, CREDENTIAL_KEY, 0, 0, NULL, NULL, batch_get_answer},

@@ -42,6 +42,11 @@ enum batch_state { BATCH_STAGING, BATCH_STAGED, BATCH_COMMITTED, BATCH_UNDONE, B
 /* What a step of a backup is of, as backup.ask. */
 enum backup_ask { BACKUP_BEGIN, BACKUP_WALK, BACKUP_WALK_KEYS, BACKUP_CHANGES, BACKUP_END, BACKUP_ASK_COUNT };
 
+/* What a ZIP worker found: zip_indexed.form, index_row.match, index_row.size. */
+enum zip_form { ZIP_BY_NAME, ZIP_INDEX, ZIP_MAPPING, ZIP_FORM_COUNT };
+enum zip_match { ZIP_NONE, ZIP_EXACT, ZIP_CASE, ZIP_ENDING, ZIP_FOLDER, ZIP_MATCH_COUNT };
+enum zip_size { ZIP_UNKNOWN, ZIP_SMALL, ZIP_LARGE, ZIP_SIZE_COUNT };
+
 enum msg {
 #define MSG(name, shape, from, to, state, fds) MSG_##name,
 #include "photod/wire/messages.def"

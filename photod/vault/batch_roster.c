@@ -1,0 +1,115 @@
+#include "photod/vault/batch_roster.h"
+
+#include <string.h>
+#include "photod/vault/record.h"
+
+#define ROWS_MAX  (256u << 20)
+#define HEADER    8 /* bytes of the first chunk: how many rows' bytes follow in all */
+#define SPOOL_BIT 0x80
+
+void batch_roster_spool(unsigned char out[static SPOOL_ID_BYTES],
+                        const unsigned char batch[static SUBJECT_BYTES])
+{
+    memcpy(out, batch, SPOOL_ID_BYTES);
+    out[0] ^= SPOOL_BIT;
+}
+
+static bool takes_roster(struct vault *v, const unsigned char *id, const struct shape_batch_record *r)
+{
+    return r->state == BATCH_STAGING && !r->uploaded && !upload_is_open(v, id);
+}
+
+enum err batch_roster_may(struct vault *v, struct asker to, const struct shape_roster_open *ask,
+                          struct actor *a, unsigned char id[static SUBJECT_BYTES])
+{
+    CLEANUP(record) struct record read = RECORD_NONE;
+    struct shape_batch_name name = {.key = ""};
+    struct shape_batch_record r;
+
+    memcpy(name.key, ask->key, sizeof name.key);
+    memcpy(name.source, ask->source, sizeof name.source);
+    memcpy(name.district, ask->district, sizeof name.district);
+    memcpy(name.batch, ask->batch, sizeof name.batch);
+    TRY(batch_find(v, to, &name, a, id, &r, &read));
+    if (takes_roster(v, id, &r))
+        return OK;
+    batch_refuse_state(v, to, a, &r, "; its roster is sent before its photos");
+    return ERR_DENIED;
+}
+
+enum err batch_roster_put(struct vault *v, struct store_batch *b,
+                          const unsigned char id[static SUBJECT_BYTES])
+{
+    CLEANUP(record) struct record read = RECORD_NONE;
+    struct shape_batch_record r;
+
+    TRY(batch_load(v, id, &r, &read));
+    if (!takes_roster(v, id, &r))
+        return ERR_DENIED;
+    r.roster = 1;
+    TRY(record_expect(b, KIND_BATCH, id, &read));
+    return batch_put(v, b, id, &r);
+}
+
+/* ---- The spool ---- */
+
+static enum err write_first(struct vault *v, const unsigned char *spool, const struct dek *dek,
+                            const unsigned char *rows, size_t len, size_t *written)
+{
+    CLEANUP(buf) struct buf *chunk = NULL;
+    struct pack p;
+
+    *written = len < VAULT_CHUNK - HEADER ? len : VAULT_CHUNK - HEADER;
+    TRY(buf_new(&chunk, VAULT_CHUNK));
+    p = PACK(chunk);
+    pack_u64(&p, len);
+    pack_raw(&p, rows, *written);
+    TRY(pack_end(&p));
+    return spool_write(v, spool, dek, 0, buf_bytes(chunk), buf_len(chunk));
+}
+
+enum err batch_roster_write(struct vault *v, const unsigned char id[static SUBJECT_BYTES],
+                            const struct dek *dek, const unsigned char *rows, size_t len)
+{
+    unsigned char spool[SPOOL_ID_BYTES];
+    size_t at, run;
+
+    batch_roster_spool(spool, id);
+    spool_remove(v, spool); /* an earlier one is replaced */
+    TRY(spool_make(v, spool));
+    TRY(write_first(v, spool, dek, rows, len, &at));
+    for (uint32_t number = 1; at < len; number++, at += run) {
+        run = len - at < VAULT_CHUNK ? len - at : VAULT_CHUNK;
+        TRY(spool_write(v, spool, dek, number, rows + at, run));
+    }
+    return spool_sync(v, spool);
+}
+
+enum err batch_roster_load(struct crosswalk **out, struct vault *v,
+                           const unsigned char id[static SUBJECT_BYTES], const struct dek *dek)
+{
+    CLEANUP(buf) struct buf *rows = NULL;
+    unsigned char spool[SPOOL_ID_BYTES];
+    uint64_t len = 0;
+    struct take t;
+
+    batch_roster_spool(spool, id);
+    TRY(buf_new(&rows, ROWS_MAX + VAULT_CHUNK));
+    TRY(spool_read(v, spool, dek, 0, rows));
+    t = TAKE_BYTES(buf_bytes(rows), buf_len(rows));
+    len = take_u64(&t);
+    if (t.err || len > ROWS_MAX)
+        return ERR_CORRUPT;
+    for (uint32_t number = 1; buf_len(rows) < len + HEADER; number++)
+        TRY(spool_read(v, spool, dek, number, rows));
+    return buf_len(rows) == len + HEADER ? crosswalk_new(out, buf_bytes(rows) + HEADER, (size_t)len)
+                                         : ERR_CORRUPT;
+}
+
+void batch_roster_remove(struct vault *v, const unsigned char id[static SUBJECT_BYTES])
+{
+    unsigned char spool[SPOOL_ID_BYTES];
+
+    batch_roster_spool(spool, id);
+    spool_remove(v, spool);
+}

@@ -1,0 +1,32 @@
+#ifndef PHOTOD_VAULT_BATCH_ROSTER_H
+#define PHOTOD_VAULT_BATCH_ROSTER_H
+
+#include "photod/vault/batch.h"
+#include "photod/vault/crosswalk.h"
+
+/*
+ * The roster that comes with a batch, to find its children by name: never in
+ * the store, but in a spool of its own beside the batch's, sealed under the
+ * key of the batch's upload and gone with it.
+ */
+
+/* The spool of a batch's roster; of such a spool, the batch. */
+void batch_roster_spool(unsigned char out[static SPOOL_ID_BYTES],
+                        const unsigned char batch[static SUBJECT_BYTES]);
+
+/* Whether the batch named takes a roster now; else the answer was sent. */
+MUST_CHECK enum err batch_roster_may(struct vault *v, struct asker to, const struct shape_roster_open *ask,
+                                     struct actor *a, unsigned char id[static SUBJECT_BYTES]);
+/* Adds to a batch of the store that this batch now has a roster.  Expected: ERR_DENIED, it takes none any
+ * more. */
+MUST_CHECK enum err batch_roster_put(struct vault *v, struct store_batch *b,
+                                     const unsigned char id[static SUBJECT_BYTES]);
+/* Seals, writes and syncs the rows (of shape roster_row).  Safe off the deciding thread. */
+MUST_CHECK enum err batch_roster_write(struct vault *v, const unsigned char id[static SUBJECT_BYTES],
+                                       const struct dek *dek, const unsigned char *rows, size_t len);
+/* dek: of the batch's chunks.  Expected: ERR_NOTFOUND, none came with it whole. */
+MUST_CHECK enum err batch_roster_load(struct crosswalk **out, struct vault *v,
+                                      const unsigned char id[static SUBJECT_BYTES], const struct dek *dek);
+void batch_roster_remove(struct vault *v, const unsigned char id[static SUBJECT_BYTES]);
+
+#endif
