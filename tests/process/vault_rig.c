@@ -16,6 +16,7 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include "lawapi/expiry.h"
 #include "photod/base/clock.h"
 
 #define PATIENCE_MS 10000
@@ -225,6 +226,7 @@ void rig_start(struct rig *r)
 {
     char config[1024];
 
+    ck_assert_int_eq(law_zone_open(), OK); /* the vault's day is Montana's, and so must ours be */
     *r = (struct rig){.control = CHANNEL_CLOSED,
                       .law = CHANNEL_CLOSED,
                       .office = CHANNEL_CLOSED,
