@@ -34,6 +34,10 @@
 
 #define FAULT_ROW_COLUMNS           "row-columns"
 #define FAULT_ROW_ENCODING          "row-encoding"
+#define FAULT_ROW_QUOTES            "row-quotes"
+#define FAULT_CELL_TOO_NARROW       "cell-too-narrow"
+#define FAULT_CELL_ERROR            "cell-error"
+#define FAULT_DATE_SERIAL           "date-serial"
 #define FAULT_STATE_ID_MALFORMED    "state-id-malformed"
 #define FAULT_STATE_ID_SCIENTIFIC   "state-id-scientific"
 #define FAULT_STATE_ID_REPEATED     "state-id-repeated"

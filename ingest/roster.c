@@ -14,117 +14,162 @@
 
 #define VERSION_MAX 8
 
-struct lines {
-    const char *at, *end;
-    unsigned number; /* of the line last taken, from 1 */
-};
-
-struct line {
-    const char *text;
-    size_t len;
-};
-
 enum err roster_init(void)
 {
     return fold_init();
 }
 
-/* Lines end in LF, CRLF or CR. */
-static bool next_line(struct lines *l, struct line *out)
-{
-    const char *end = l->at;
+/* What the first pass found; d stands after the header. */
+struct survey {
+    struct delimited d;
+    struct roster_columns columns;
+    const char *name; /* of the form */
+    char version[VERSION_MAX + 1];
+    unsigned rows; /* at most */
+};
 
-    if (l->at == l->end)
-        return false;
-    while (end < l->end && *end != '\n' && *end != '\r')
-        end++;
-    *out = (struct line){l->at, (size_t)(end - l->at)};
-    if (end < l->end)
-        end += *end == '\r' && end + 1 < l->end && end[1] == '\n' ? 2 : 1;
-    l->at = end;
-    l->number++;
-    return true;
+static enum err no_roster(char fault[static ROSTER_SENTENCE], const char *sentence)
+{
+    (void)snprintf(fault, ROSTER_SENTENCE, "%s", sentence);
+    return ERR_MALFORMED;
 }
 
-static bool next_written_line(struct lines *l, struct line *out)
-{
-    while (next_line(l, out))
-        for (size_t i = 0; i < out->len; i++)
-            if (out->text[i] != ' ' && out->text[i] != '\t')
-                return true;
-    return false;
-}
+/* ---- AIM ---- */
 
-static bool is_record(struct line l, const char type[static 3])
+static bool is_aim_line(struct delimited_line l, const char type[static 3], char delimiter)
 {
-    return l.len > 2 && memcmp(l.text, type, 2) == 0 && l.text[2] == '\t';
-}
-
-static bool is_aim(struct line first)
-{
-    return is_record(first, "HD");
+    return l.len > 2 && memcmp(l.text, type, 2) == 0 && l.text[2] == delimiter;
 }
 
 /* HD, date, time, version: "MT9.1". */
-static void aim_name(char *out, size_t size, struct line first)
+static void take_version(char out[static VERSION_MAX + 1], struct delimited_line first, char delimiter)
 {
     const char *at = first.text, *end = first.text + first.len;
-    int len = 0;
+    size_t len = 0;
 
-    for (unsigned tabs = 0; at < end && tabs < 3; at++)
-        tabs += *at == '\t';
+    for (unsigned fields = 0; at < end && fields < 3; at++)
+        fields += *at == delimiter;
     while (at + len < end && len < VERSION_MAX && (isalnum((unsigned char)at[len]) || at[len] == '.'))
         len++;
-    (void)snprintf(out, size, "AIM Student Demographic%s%.*s", len ? " " : "", len, at);
+    memcpy(out, at, len);
+    out[len] = '\0';
 }
 
-static bool is_aim_pupil(struct line l)
+static enum err survey_aim(struct survey *s, char fault[static ROSTER_SENTENCE], struct delimited_line first,
+                           const struct roster_columns *columns)
 {
-    return is_record(l, "SD");
-}
-
-static const struct format {
-    bool (*is_it)(struct line first);
-    void (*name)(char *out, size_t size, struct line first);
-    bool (*is_pupil)(struct line l);
-} formats[] = {
-    {is_aim, aim_name, is_aim_pupil},
-};
-
-static const struct format *find_format(struct line first)
-{
-    for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++)
-        if (formats[i].is_it(first))
-            return &formats[i];
-    return NULL;
-}
-
-/* The first pass: *l is left after the header, *rows counts what follows. */
-static enum err survey(struct roster_summary *s, const struct format **format, unsigned *rows,
-                       struct lines *l, const char **fault)
-{
-    struct line line;
-    struct lines rest;
+    struct delimited rest;
+    struct delimited_line l;
     bool has_pupil = false;
 
-    if (memchr(l->at, '\0', (size_t)(l->end - l->at)))
-        return fault_found(fault, "The file is no text; export the roster as a tab-delimited file.");
-    if (!next_written_line(l, &line))
-        return fault_found(fault, "The file is empty.");
-    *format = find_format(line);
-    if (!*format)
-        return fault_found(fault, "The first line is no HD line; send the AIM Student Demographic file.");
-    (*format)->name(s->format, sizeof s->format, line);
-    for (rest = *l, *rows = 0; next_written_line(&rest, &line); ++*rows)
-        has_pupil = has_pupil || (*format)->is_pupil(line);
-    if (!has_pupil)
-        return fault_found(fault, "No line begins with SD; the file lists no pupil.");
-    if (*rows > ROSTER_ROWS_MAX)
-        return fault_found(fault, "The file has more than 200,000 lines of pupils; split it.");
+    s->name = "AIM Student Demographic";
+    s->d.quotes = s->d.delimiter != '\t';
+    s->columns = *columns;
+    take_version(s->version, first, s->d.delimiter);
+    for (rest = s->d; !has_pupil && delimited_line(&rest, &l);)
+        has_pupil = is_aim_line(l, "SD", s->d.delimiter);
+    return has_pupil ? OK : no_roster(fault, "No line begins with SD; the file lists no pupil.");
+}
+
+/* ---- Header row ---- */
+
+static const struct {
+    char delimiter;
+    const char *name, *answers_only;
+} tables[] = {
+    {'\t', "TSV with header row", "Answers only: TSV with header row"},
+    {',', "CSV with header row", "Answers only: CSV with header row"},
+};
+
+/* The delimiter that makes most sense of the first line. */
+static enum err read_header(struct delimited_record *header, size_t *table, struct delimited *d)
+{
+    size_t best = 0;
+
+    for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {
+        struct delimited try = {d->at, d->end, d->line, tables[i].delimiter, true};
+        enum err e = delimited_next(&try, header);
+        size_t known = e ? 0 : roster_headings_known(header);
+
+        if (e && e != ERR_NOTFOUND)
+            return e;
+        if (known <= best)
+            continue;
+        best = known;
+        *table = i;
+    }
+    if (!best)
+        return ERR_MALFORMED;
+    d->delimiter = tables[*table].delimiter;
+    d->quotes = true;
+    return delimited_next(d, header);
+}
+
+static enum err survey_table(struct survey *s, struct roster_summary *out, char fault[static ROSTER_SENTENCE])
+{
+    struct delimited_record *header = calloc(1, sizeof *header);
+    size_t table = 0;
+    enum err e = header ? read_header(header, &table, &s->d) : ERR_NOMEM;
+
+    if (e == ERR_MALFORMED)
+        e = no_roster(fault, "The first line is neither an HD line of AIM nor a header row with a State ID.");
+    else if (!e)
+        e = roster_columns_read(&s->columns, out->remark, fault, header);
+    if (!e) {
+        out->header = header->line;
+        s->name = roster_columns_answers_only(&s->columns) ? tables[table].answers_only : tables[table].name;
+    }
+    free(header);
+    return e;
+}
+
+/* ---- The first pass ---- */
+
+static enum err survey(struct survey *s, struct roster_summary *out, char fault[static ROSTER_SENTENCE],
+                       const struct roster_columns *aim)
+{
+    struct delimited start = s->d, rest;
+    struct delimited_line first, l;
+
+    if (memchr(s->d.at, '\0', (size_t)(s->d.end - s->d.at)))
+        return no_roster(fault, "The file is no text; export the roster as CSV or tab-separated values.");
+    if (!delimited_line(&s->d, &first))
+        return no_roster(fault, "The file is empty.");
+    out->header = s->d.line;
+    s->d.delimiter = is_aim_line(first, "HD", ',') ? ',' : '\t';
+    if (is_aim_line(first, "HD", s->d.delimiter)) {
+        TRY(survey_aim(s, fault, first, aim));
+    } else {
+        s->d = start;
+        TRY(survey_table(s, out, fault));
+    }
+    for (rest = s->d; delimited_line(&rest, &l); s->rows++)
+        ;
+    if (!s->rows)
+        return no_roster(fault, "The file lists no pupil: after the header row there is nothing.");
+    if (s->rows > ROSTER_ROWS_MAX)
+        return no_roster(fault, "The file has more than 200,000 lines of pupils; split it.");
     return OK;
 }
 
-/* State IDs met so far, with a digest of their line; open addressing, never more than half full. */
+/* "CSV with header row, 10 columns, Windows-1252; sent as tab-separated values". */
+static void name_format(struct roster_summary *out, const struct survey *s, enum charset charset,
+                        const char *media)
+{
+    bool commas = s->d.delimiter == ',', sent_as_csv = strcmp(media, "text/csv") == 0;
+
+    (void)snprintf(out->format, sizeof out->format, "%s%s%s%s, %zu columns, %s%s", s->name,
+                   *s->version ? " " : "", s->version,
+                   s->columns.has[ROSTER_RECORD] && commas ? " with commas" : "", s->columns.count,
+                   charset_name(charset),
+                   commas == sent_as_csv ? ""
+                   : commas              ? "; sent as tab-separated values"
+                                         : "; sent as CSV");
+}
+
+/* ---- The second pass ---- */
+
+/* State IDs met so far, with a digest of their record; open addressing, never more than half full. */
 struct seen {
     struct met {
         uint32_t id_and_one; /* 0: free */
@@ -149,20 +194,21 @@ static void seen_cleanup(struct seen *s)
     free(s->met);
 }
 
-/* FNV-1a of the line without what trails it. */
-static uint64_t digest(struct line l)
+/* FNV-1a of the record without what trails it. */
+static uint64_t digest(const struct delimited_record *r, char delimiter)
 {
     uint64_t d = 0xcbf29ce484222325u;
+    size_t len = r->len;
 
-    while (l.len && (l.text[l.len - 1] == '\t' || l.text[l.len - 1] == ' '))
-        l.len--;
-    for (size_t i = 0; i < l.len; i++)
-        d = (d ^ (unsigned char)l.text[i]) * 0x100000001b3u;
+    while (len && (r->text[len - 1] == delimiter || r->text[len - 1] == '\t' || r->text[len - 1] == ' '))
+        len--;
+    for (size_t i = 0; i < len; i++)
+        d = (d ^ (unsigned char)r->text[i]) * 0x100000001b3u;
     return d;
 }
 
-/* The same line twice is harmless; two lines of one child that differ are for the clerk to settle. */
-static bool is_contradiction(struct seen *s, const char *state_id, struct line l)
+/* The same record twice is harmless; two of one child that differ are for the clerk to settle. */
+static bool is_contradiction(struct seen *s, const char *state_id, uint64_t digest)
 {
     uint32_t id = (uint32_t)strtoul(state_id, NULL, 10) + 1;
     size_t at = (size_t)(id * (uint64_t)0x9e3779b97f4a7c15u >> 32);
@@ -171,59 +217,64 @@ static bool is_contradiction(struct seen *s, const char *state_id, struct line l
         struct met *m = &s->met[at & s->mask];
 
         if (m->id_and_one == id)
-            return m->digest != digest(l);
+            return m->digest != digest;
         if (!m->id_and_one) {
-            *m = (struct met){id, digest(l)};
+            *m = (struct met){id, digest};
             return false;
         }
     }
 }
 
-static enum err deliver(struct roster_summary *s, struct lines *l, unsigned rows,
-                        const struct roster_columns *columns, roster_take *take, void *context)
+static enum err deliver(struct roster_summary *out, struct survey *s, roster_take *take, void *context)
 {
     CLEANUP(seen) struct seen seen = {0};
-    struct line line;
+    CLEANUP(heap) struct delimited_record *record = calloc(1, sizeof *record);
+    enum err e;
 
-    TRY(seen_init(&seen, rows));
-    while (next_written_line(l, &line)) {
-        struct roster_row row = {.line = l->number};
+    if (!record)
+        return ERR_NOMEM;
+    TRY(seen_init(&seen, s->rows));
+    while ((e = delimited_next(&s->d, record)) == OK) {
+        struct roster_row row;
 
-        roster_row_read(&row, line.text, line.len, columns);
-        if (!row.fault && is_contradiction(&seen, row.state_id, line))
+        if (record->lines > 1 && !roster_row_spans_lines(record, &s->columns))
+            delimited_split(&s->d, record);
+        roster_row_read(&row, record, &s->columns);
+        if (!row.fault && is_contradiction(&seen, row.state_id, digest(record, s->d.delimiter)))
             row.fault = FAULT_STATE_ID_REPEATED;
-        s->rows++;
-        s->faulty += row.fault != NULL;
+        out->rows++;
+        out->faulty += row.fault != NULL;
         TRY(take(context, &row));
     }
-    return OK;
+    return e == ERR_NOTFOUND ? OK : e;
 }
 
-enum err roster_parse(struct roster_summary *out, const char **fault, const void *bytes, size_t len,
-                      const struct roster_columns *columns, roster_take *take, void *context)
+enum err roster_parse(struct roster_summary *out, char fault[static ROSTER_SENTENCE],
+                      const struct roster_file *file, const struct roster_columns *aim, roster_take *take,
+                      void *context)
 {
     CLEANUP(buf) struct buf *text = NULL;
-    struct roster_summary s = {0};
-    const struct format *format = NULL;
+    struct roster_summary summary = {.rows = 0};
+    struct survey s = {.rows = 0};
     enum charset charset;
-    struct lines lines;
-    unsigned rows = 0;
-    size_t mark, named;
+    const char *bytes;
+    size_t mark, len;
 
-    if (len > ROSTER_BYTES_MAX)
-        return fault_found(fault, "The file is larger than 64 MB.");
-    charset = charset_detect(&mark, bytes, len);
-    lines = (struct lines){(const char *)bytes + mark, (const char *)bytes + len, 0};
-    if (charset != CHARSET_UTF_8 || !charset_is_utf_8(lines.at, len - mark)) {
+    if (file->len > ROSTER_BYTES_MAX)
+        return no_roster(fault, "The file is larger than 64 MB.");
+    charset = charset_detect(&mark, file->bytes, file->len);
+    bytes = (const char *)file->bytes + mark;
+    len = file->len - mark;
+    if (charset != CHARSET_UTF_8 || !charset_is_utf_8(bytes, len)) {
         TRY(buf_new(&text, 3 * ROSTER_BYTES_MAX));
-        TRY(charset_to_utf_8(text, charset, lines.at, len - mark));
-        lines = (struct lines){buf_text(text), buf_text(text) + buf_len(text), 0};
+        TRY(charset_to_utf_8(text, charset, bytes, len));
+        bytes = buf_text(text);
+        len = buf_len(text);
     }
-    TRY(survey(&s, &format, &rows, &lines, fault));
-    named = strlen(s.format);
-    (void)snprintf(s.format + named, sizeof s.format - named, ", %zu columns, %s", columns->count,
-                   charset_name(charset));
-    TRY(deliver(&s, &lines, rows, columns, take, context));
-    *out = s;
+    s.d = (struct delimited){.at = bytes, .end = bytes + len};
+    TRY(survey(&s, &summary, fault, aim));
+    name_format(&summary, &s, charset, file->media);
+    TRY(deliver(&summary, &s, take, context));
+    *out = summary;
     return OK;
 }

@@ -40,6 +40,7 @@ static enum err take_row(void *context, const struct roster_row *row)
 {
     struct table *t = context;
     struct shape_roster_row to = {.line = row->line,
+                                  .notes = row->notes,
                                   .born = row->born,
                                   .opt_in = (unsigned char)row->opt_in,
                                   .opt_in_on = row->opt_in_on};
@@ -66,27 +67,35 @@ static enum err answer_parsed(struct worker *w, uint32_t request, const struct r
                               const struct buf *rows)
 {
     CLEANUP(fd) int fd = -1;
-    struct shape_roster_summary out = {.line = 0};
+    struct shape_roster_summary out = {.line = summary->header};
 
     TRY(text_copy(out.format, sizeof out.format, summary->format));
+    TRY(text_copy(out.note, sizeof out.note, summary->remark));
     TRY(bulk_new(&fd, buf_bytes(rows), buf_len(rows)));
     return worker_answer(w, MSG_ROSTER_PARSED, request, &out, &fd, 1);
 }
 
-static enum err read_file(struct table *t, struct roster_summary *summary, const char **sentence, int fd)
+/* Expected: ERR_MALFORMED, with a sentence, or without: then the message is at fault. */
+static enum err read_file(struct table *t, struct roster_summary *summary,
+                          char sentence[static ROSTER_SENTENCE], int fd)
 {
-    __attribute__((cleanup(bulk_cleanup))) struct bulk file = {0};
+    __attribute__((cleanup(bulk_cleanup))) struct bulk bytes = {0};
+    struct roster_file file;
     struct roster_columns columns;
     enum err e;
 
     TRY(roster_columns_parse(&columns, t->question->columns));
-    e = bulk_map(&file, fd, ROSTER_BYTES_MAX);
+    e = bulk_map(&bytes, fd, ROSTER_BYTES_MAX);
     if (!e) {
+        file = (struct roster_file){bytes.bytes, bytes.len, t->question->media};
         limit_begin(LIMIT_ROSTER_S);
-        e = roster_parse(summary, sentence, file.bytes, file.len, &columns, take_row, t);
+        e = roster_parse(summary, sentence, &file, &columns, take_row, t);
         limit_end();
     }
-    return e == ERR_LIMIT ? fault_found(sentence, TOO_LARGE) : e;
+    if (e != ERR_LIMIT)
+        return e;
+    TRY(text_copy(sentence, ROSTER_SENTENCE, TOO_LARGE));
+    return ERR_MALFORMED;
 }
 
 enum err roster_job(struct worker *w, struct message *parse)
@@ -94,13 +103,13 @@ enum err roster_job(struct worker *w, struct message *parse)
     CLEANUP(buf) struct buf *rows = NULL;
     struct table t = {.question = &parse->is.roster_parse};
     struct roster_summary summary;
-    const char *sentence = NULL;
+    char sentence[ROSTER_SENTENCE] = "";
     enum err e;
 
     TRY(buf_new(&rows, TABLE_MAX));
     t.rows = PACK(rows);
-    e = read_file(&t, &summary, &sentence, parse->fds[0]);
-    if (e == ERR_MALFORMED && sentence)
+    e = read_file(&t, &summary, sentence, parse->fds[0]);
+    if (e == ERR_MALFORMED && *sentence)
         return answer_fault(w, parse->request, sentence);
     if (e)
         return e;

@@ -37,6 +37,8 @@ static enum err take_row(void *context, const struct roster_row *row)
     PROMISE(charset_is_utf_8(row->last, strlen(row->last)));
     PROMISE(charset_is_utf_8(row->first, strlen(row->first)));
     PROMISE(charset_is_utf_8(row->school, strlen(row->school)));
+    PROMISE(charset_is_utf_8(row->homeroom, strlen(row->homeroom)));
+    PROMISE(!row->last[strcspn(row->last, "\t\r\n")]);
     if (row->fault)
         return OK;
     PROMISE(strspn(row->state_id, "0123456789") == 9);
@@ -46,13 +48,14 @@ static enum err take_row(void *context, const struct roster_row *row)
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
+    const struct roster_file file = {bytes, len, "text/csv"};
+    char fault[ROSTER_SENTENCE] = "";
     struct roster_summary summary;
-    const char *fault = NULL;
     unsigned rows = 0;
-    enum err e = roster_parse(&summary, &fault, bytes, len, &columns, take_row, &rows);
+    enum err e = roster_parse(&summary, fault, &file, &columns, take_row, &rows);
 
     if (e == ERR_MALFORMED)
-        PROMISE(fault && *fault && rows == 0);
+        PROMISE(*fault && rows == 0);
     else
         PROMISE(e == OK && summary.rows == rows && summary.faulty <= rows);
     return 0;

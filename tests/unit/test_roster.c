@@ -14,7 +14,7 @@
 
 struct parsed {
     enum err err;
-    const char *fault;
+    char fault[ROSTER_SENTENCE];
     struct roster_summary summary;
     struct roster_row rows[ROWS_KEPT];
     unsigned count;
@@ -30,15 +30,18 @@ static enum err keep(void *context, const struct roster_row *row)
     return OK;
 }
 
+static const char *media = "text/tab-separated-values"; /* as the next file is sent */
+
 static struct parsed parse_bytes(const void *bytes, size_t len)
 {
+    const struct roster_file file = {bytes, len, media};
     struct parsed p = {.fault = ""};
     struct roster_columns columns;
 
     clock_fake_wall_ms(NOW_MS);
     ck_assert_int_eq(roster_init(), OK);
     ck_assert_int_eq(roster_columns_parse(&columns, COLUMNS), OK);
-    p.err = roster_parse(&p.summary, &p.fault, bytes, len, &columns, keep, &p);
+    p.err = roster_parse(&p.summary, p.fault, &file, &columns, keep, &p);
     return p;
 }
 
@@ -184,14 +187,62 @@ END_TEST
 START_TEST(what_a_spreadsheet_did_to_a_state_id_is_told_apart)
 {
     static const char *const scientific[] = {"1.23457E+08", "1,23457E+08", "1.2e8", "1E+08"};
-    static const char *const malformed[] = {"12345678",    "0123456789", "'012345678", "12345678.0",
-                                            "012345678.0", "01234567x",  "",           "012 345 678",
-                                            "E+08",        "1E+"};
+    static const char *const malformed[] = {"12345",     "0123456789", "''012345678", "12345678.5",
+                                            "12345678.", "01234567x",  "012 345 678", "",
+                                            "E+08",      "1E+",        "=\"\"",       "-12345678"};
 
     for (size_t i = 0; i < sizeof scientific / sizeof scientific[0]; i++)
         expect_fault(2, scientific[i], FAULT_STATE_ID_SCIENTIFIC);
     for (size_t i = 0; i < sizeof malformed / sizeof malformed[0]; i++)
         expect_fault(2, malformed[i], FAULT_STATE_ID_MALFORMED);
+}
+END_TEST
+
+START_TEST(what_a_spreadsheet_put_around_a_state_id_is_taken_off_with_a_note)
+{
+    static const struct {
+        const char *text, *state_id;
+        unsigned notes;
+    } mended[] = {
+        {"012345678", "012345678", 0},
+        {"\xc2\xa0 012345678 \xc2\xa0", "012345678", 0},
+        {"12345678", "012345678", ROSTER_NOTE_STATE_ID_PADDED},
+        {"345678", "000345678", ROSTER_NOTE_STATE_ID_PADDED},
+        {"123456789.0", "123456789", ROSTER_NOTE_DECIMAL},
+        {"123456789.00", "123456789", ROSTER_NOTE_DECIMAL},
+        {"12345678.0", "012345678", ROSTER_NOTE_STATE_ID_PADDED | ROSTER_NOTE_DECIMAL},
+        {"'012345678", "012345678", ROSTER_NOTE_WRAPPED},
+        {"=\"012345678\"", "012345678", ROSTER_NOTE_WRAPPED},
+    };
+
+    for (size_t i = 0; i < sizeof mended / sizeof mended[0]; i++) {
+        struct roster_row row = row_with(2, mended[i].text);
+
+        ck_assert_msg(!row.fault, "%s: %s", mended[i].text, row.fault);
+        ck_assert_str_eq(row.state_id, mended[i].state_id);
+        ck_assert_uint_eq(row.notes, mended[i].notes);
+    }
+}
+END_TEST
+
+START_TEST(what_a_spreadsheet_wrote_instead_of_a_value_is_refused)
+{
+    static const unsigned columns[] = {1, 2, 4, 8, 9, 12, 13};
+
+    for (size_t i = 0; i < sizeof columns / sizeof columns[0]; i++) {
+        expect_fault(columns[i], "########", FAULT_CELL_TOO_NARROW);
+        expect_fault(columns[i], "#N/A", FAULT_CELL_ERROR);
+        expect_fault(columns[i], "#ref!", FAULT_CELL_ERROR);
+    }
+    ck_assert_ptr_null(row_with(9, "#4").fault); /* a school may be called so */
+}
+END_TEST
+
+START_TEST(a_day_as_a_spreadsheet_counts_it_is_refused)
+{
+    expect_fault(8, "41000", FAULT_DATE_SERIAL);
+    expect_fault(8, "41000.0", FAULT_DATE_SERIAL);
+    expect_fault(13, "46266", FAULT_DATE_SERIAL);
 }
 END_TEST
 
@@ -206,8 +257,11 @@ END_TEST
 
 START_TEST(a_district_is_four_digits)
 {
-    expect_fault(1, "487", FAULT_DISTRICT_MISMATCH);
+    ck_assert_str_eq(row_with(1, "487").district, "0487");
+    ck_assert_uint_eq(row_with(1, "487").notes, ROSTER_NOTE_DISTRICT_PADDED);
     expect_fault(1, "", FAULT_DISTRICT_MISMATCH);
+    expect_fault(1, "00487", FAULT_DISTRICT_MISMATCH);
+    expect_fault(1, "Helena", FAULT_DISTRICT_MISMATCH);
 }
 END_TEST
 
@@ -216,14 +270,16 @@ START_TEST(birth_dates_come_in_two_forms)
     ck_assert_ptr_null(row_with(8, "2012-03-04").fault);
     ck_assert_ptr_null(row_with(8, "3/4/2012").fault);
     ck_assert_ptr_null(row_with(8, "02/29/2012").fault);
+    ck_assert_ptr_null(row_with(8, "2012-03-04 00:00:00").fault);
+    ck_assert_ptr_null(row_with(8, "3/4/2012 0:00").fault);
 }
 END_TEST
 
 START_TEST(birth_dates_that_are_no_day_are_refused)
 {
-    static const char *const wrong[] = {"",           "13/01/2012", "02/30/2012",  "2012-13-01",
-                                        "04.03.2012", "03/04/12",   "41000",       "03/04/2012 ab",
-                                        "03/04/2027", "03/04/1812", "03//04/2012", "-3/04/2012"};
+    static const char *const wrong[] = {"",           "13/01/2012", "02/30/2012",      "2012-13-01",
+                                        "04.03.2012", "03/04/12",   "03/04/2012 7:30", "03/04/2012 ab",
+                                        "03/04/2027", "03/04/1812", "03//04/2012",     "-3/04/2012"};
 
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
         expect_fault(8, wrong[i], FAULT_BIRTH_DATE_MALFORMED);
@@ -306,12 +362,21 @@ END_TEST
 
 START_TEST(the_opt_in_is_in_out_or_blank)
 {
+    static const char *const in[] = {"IN", "Opt In", "opt-in", "OPTED_IN", "y", "Yes", "1", "TRUE", "'IN"};
+    static const char *const out[] = {"out", "Opt Out", "optout", "N", "No", "0", "false"};
+    static const char *const wrong[] = {"X", "-",      "n/a", "none",    "IN?",
+                                        "2", "in out", "1.0", "pending", "inn"};
+
     ck_assert_int_eq(row_with(12, "OUT").opt_in, ROSTER_OPT_IN_OUT);
     ck_assert_int_eq(row_with(12, "in").opt_in, ROSTER_OPT_IN_IN);
     ck_assert_int_eq(row_with(12, " ").opt_in, ROSTER_OPT_IN_BLANK);
     ck_assert_ptr_null(row_with(12, "").fault);
-    expect_fault(12, "Y", FAULT_OPT_IN_MALFORMED);
-    expect_fault(12, "1", FAULT_OPT_IN_MALFORMED);
+    for (size_t i = 0; i < sizeof in / sizeof in[0]; i++)
+        ck_assert_msg(row_with(12, in[i]).opt_in == ROSTER_OPT_IN_IN, "%s", in[i]);
+    for (size_t i = 0; i < sizeof out / sizeof out[0]; i++)
+        ck_assert_msg(row_with(12, out[i]).opt_in == ROSTER_OPT_IN_OUT, "%s", out[i]);
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
+        expect_fault(12, wrong[i], FAULT_OPT_IN_MALFORMED);
 }
 END_TEST
 
@@ -412,13 +477,13 @@ START_TEST(what_the_callback_returns_ends_the_parse_and_goes_up)
 {
     const char text[] = HEADER LINE("000000001") "\n" LINE("000000002");
     struct roster_columns columns;
+    const struct roster_file file = {text, sizeof text - 1, media};
     struct roster_summary summary;
-    const char *fault;
+    char fault[ROSTER_SENTENCE];
     unsigned calls = 0;
 
     ck_assert_int_eq(roster_columns_parse(&columns, COLUMNS), OK);
-    ck_assert_int_eq(roster_parse(&summary, &fault, text, sizeof text - 1, &columns, refuse, &calls),
-                     ERR_CLOSED);
+    ck_assert_int_eq(roster_parse(&summary, fault, &file, &columns, refuse, &calls), ERR_CLOSED);
     ck_assert_uint_eq(calls, 1);
 }
 END_TEST
@@ -426,13 +491,14 @@ END_TEST
 START_TEST(columns_may_stand_in_any_order_and_be_unknown)
 {
     static const char text[] = HEADER "SD\tM\tJane\tDoe\tIN\t2012-03-04\t000000001\n";
+    const struct roster_file file = {text, sizeof text - 1, media};
     struct roster_columns columns;
     struct parsed p = {.fault = ""};
 
     clock_fake_wall_ms(NOW_MS);
     ck_assert_int_eq(roster_columns_parse(&columns, " SD  ethnicity first last optin born stateid "), OK);
     ck_assert_int_eq(roster_init(), OK);
-    ck_assert_int_eq(roster_parse(&p.summary, &p.fault, text, sizeof text - 1, &columns, keep, &p), OK);
+    ck_assert_int_eq(roster_parse(&p.summary, p.fault, &file, &columns, keep, &p), OK);
     ck_assert_ptr_null(p.rows[0].fault);
     ck_assert_str_eq(p.rows[0].last, "Doe");
     ck_assert_str_eq(p.rows[0].district, "");
@@ -460,6 +526,8 @@ SUITE("roster", a_good_line_gives_a_pupil, lines_end_in_lf_crlf_or_cr,
       blank_lines_are_passed_over_but_counted, trailing_tabs_are_tolerated,
       a_column_too_few_or_too_many_is_a_fault, a_line_of_another_record_type_is_a_fault,
       the_summary_names_form_version_and_encoding, what_a_spreadsheet_did_to_a_state_id_is_told_apart,
+      what_a_spreadsheet_put_around_a_state_id_is_taken_off_with_a_note,
+      what_a_spreadsheet_wrote_instead_of_a_value_is_refused, a_day_as_a_spreadsheet_counts_it_is_refused,
       a_faulty_line_still_says_whose_it_is, a_district_is_four_digits, birth_dates_come_in_two_forms,
       birth_dates_that_are_no_day_are_refused, a_name_must_not_be_missing,
       names_are_kept_as_written_but_composed_and_trimmed, names_are_folded_for_the_search,
