@@ -57,9 +57,10 @@ const unsigned char *envelope_key_id(const void *sealed, size_t len);
 
 /* ---- the key file (keyfile.c) ---- */
 
-#define KEYS_FORMAT  1
-#define ORIGIN_TEXT  104 /* at most 100 bytes; NUL to the end */
-#define RING_KEY_MAX 2   /* while a rotation is under way there are two */
+#define KEYS_FORMAT     1
+#define SHARE_SET_BYTES 4
+#define ORIGIN_TEXT     104 /* at most 100 bytes; NUL to the end */
+#define RING_KEY_MAX    2   /* while a rotation is under way there are two */
 
 /*
  * What the envelope of a key file holds, byte for byte (numbers are
@@ -75,6 +76,12 @@ struct key_content {
     unsigned char record[DEK_BYTES];
     unsigned char ring[RING_KEY_MAX][DEK_BYTES];
     unsigned char origin[ORIGIN_TEXT];
+    unsigned char root_epoch[8];
+    unsigned char share_set[SHARE_SET_BYTES]; /* of the recovery shares of the root key in force */
+    /* While the root key is being replaced; else zero. */
+    unsigned char next_is_set[4];
+    unsigned char next_root[ROOT_KEY_BYTES];
+    unsigned char next_share_set[SHARE_SET_BYTES];
 };
 
 struct keys {
@@ -115,7 +122,6 @@ MUST_CHECK enum err seal_passphrase_make_at(const struct secret *root, int fd, i
 
 /* ---- recovery shares (share.c, shares.c) ---- */
 
-#define SHARE_SET_BYTES   4
 #define SHARE_TAG_BYTES   6
 #define SHARE_CHECK_BYTES 4
 #define SHARE_LINES       6 /* below the first line */
@@ -153,8 +159,9 @@ MUST_CHECK enum err share_take_line(unsigned char packed[static SHARE_PACKED], s
 MUST_CHECK enum err share_finish(struct share *s, struct share_fault *fault,
                                  const unsigned char packed[static SHARE_PACKED]);
 
-/* Makes the five shares of a new set, in the caller's locked memory. */
-MUST_CHECK enum err shares_split(struct share list[static SHARES_MADE], const struct secret *root);
+/* Makes the five shares of a set, in the caller's locked memory. */
+MUST_CHECK enum err shares_split(struct share list[static SHARES_MADE], const struct secret *root,
+                                 const char *set);
 /* Interpolates whatever is given: a wrong share or too few give a wrong key, not an error. */
 MUST_CHECK enum err shares_interpolate(struct secret **root, const struct share *list, unsigned count);
 /* Expected as shares_read(). */

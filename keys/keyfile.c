@@ -1,15 +1,17 @@
 /*
- * The key file: one envelope under a key derived from the root key, holding
- * a struct key_content.  Opened, that content stays in locked memory as it
+ * The key file: an envelope under a key derived from the root key, holding a
+ * struct key_content; while the root key is being replaced, behind it the
+ * same content under the new one.  Opened, that content stays in locked memory as it
  * is, and what is used often is expanded beside it.
  */
 #include <string.h>
 #include "keys/inside.h"
 #include "keys/seal.h"
+#include "photod/base/text.h"
 
 #define KEY_FILE_MAX 4096
 
-_Static_assert(sizeof(struct key_content) == 312, "the layout of format 1");
+_Static_assert(sizeof(struct key_content) == 364, "the layout of format 1");
 _Static_assert(crypto_kdf_KEYBYTES == ROOT_KEY_BYTES, "root key");
 _Static_assert(crypto_sign_SEEDBYTES == sizeof((struct key_content *)0)->sign_seed, "seed");
 
@@ -68,7 +70,7 @@ static enum err expand(struct keys *k)
     return OK;
 }
 
-enum err keys_create(struct keys **out, const char *origin)
+enum err keys_create(struct keys **out, const char *origin, const char *share_set)
 {
     CLEANUP(keys) struct keys *k = calloc(1, sizeof *k);
     struct key_content *c;
@@ -88,6 +90,8 @@ enum err keys_create(struct keys **out, const char *origin)
     randombytes_buf(c->record, sizeof c->record);
     randombytes_buf(c->ring[0], sizeof c->ring[0]);
     memcpy(c->origin, origin, strlen(origin));
+    put_le(c->root_epoch, sizeof c->root_epoch, 1);
+    TRY(hex_decode(c->share_set, sizeof c->share_set, share_set));
     TRY(expand(k));
     *out = TAKE(k);
     return OK;
@@ -115,33 +119,124 @@ static enum err check(const struct secret *content)
     return OK;
 }
 
+/* Of two envelopes of one length, the one that names the key. */
+static void choose(const unsigned char **at, size_t *len, const struct dek *key)
+{
+    const unsigned char *second = *at + *len / 2;
+    size_t plain_len;
+
+    if (*len % 2 || envelope_plain_len(&plain_len, *at, *len / 2) || plain_len != sizeof(struct key_content))
+        return;
+    *len /= 2;
+    if (memcmp(envelope_key_id(second, *len), key->id, KEY_ID_BYTES) == 0)
+        *at = second;
+}
+
 enum err keys_open(struct keys **out, const struct secret *root, const void *bytes, size_t len)
 {
     CLEANUP(keys) struct keys *k = calloc(1, sizeof *k);
     CLEANUP(dek) struct dek *key = NULL;
+    const unsigned char *at = bytes;
     size_t plain_len;
 
     if (!k)
         return ERR_NOMEM;
-    TRY(envelope_plain_len(&plain_len, bytes, len));
+    TRY(root_dek(&key, root));
+    choose(&at, &len, key);
+    TRY(envelope_plain_len(&plain_len, at, len));
     if (plain_len > KEY_FILE_MAX)
         return ERR_CORRUPT;
-    TRY(root_dek(&key, root));
     TRY(secret_new(&k->content, plain_len));
-    TRY(envelope_open_locked(secret_bytes(k->content), plain_len, key, &key_file_binding, bytes, len));
+    TRY(envelope_open_locked(secret_bytes(k->content), plain_len, key, &key_file_binding, at, len));
     TRY(check(k->content));
     TRY(expand(k));
     *out = TAKE(k);
     return OK;
 }
 
-enum err keys_seal(struct buf *out, const struct keys *k, const struct secret *root)
+static enum err seal_by(struct buf *out, const struct keys *k, const struct secret *root)
 {
     CLEANUP(dek) struct dek *key = NULL;
 
     TRY(root_dek(&key, root));
     return envelope_seal(out, key, &key_file_binding, secret_peek(k->content), secret_len(k->content));
 }
+
+enum err keys_seal(struct buf *out, const struct keys *k, const struct secret *root)
+{
+    CLEANUP(secret) struct secret *next = NULL;
+
+    TRY(seal_by(out, k, root));
+    if (!keys_root_is_changing(k))
+        return OK;
+    TRY(secret_new(&next, ROOT_KEY_BYTES));
+    memcpy(secret_bytes(next), keys_content(k)->next_root, ROOT_KEY_BYTES);
+    return seal_by(out, k, next);
+}
+
+/* ---- Replacing the root key ---- */
+
+static struct key_content *content_of(struct keys *k)
+{
+    return (struct key_content *)secret_bytes(k->content);
+}
+
+enum err keys_root_begin(struct keys *k, const struct secret *next, const char *share_set)
+{
+    struct key_content *c = content_of(k);
+    unsigned char set[SHARE_SET_BYTES];
+
+    if (secret_len(next) != ROOT_KEY_BYTES)
+        return ERR_CORRUPT;
+    TRY(hex_decode(set, sizeof set, share_set));
+    memcpy(c->next_root, secret_peek(next), sizeof c->next_root);
+    memcpy(c->next_share_set, set, sizeof set);
+    put_le(c->next_is_set, sizeof c->next_is_set, 1);
+    return OK;
+}
+
+void keys_root_cancel(struct keys *k)
+{
+    struct key_content *c = content_of(k);
+
+    sodium_memzero(c->next_root, sizeof c->next_root);
+    sodium_memzero(c->next_share_set, sizeof c->next_share_set);
+    put_le(c->next_is_set, sizeof c->next_is_set, 0);
+}
+
+void keys_root_end(struct keys *k)
+{
+    struct key_content *c = content_of(k);
+
+    if (!keys_root_is_changing(k))
+        return;
+    memcpy(c->share_set, c->next_share_set, sizeof c->share_set);
+    put_le(c->root_epoch, sizeof c->root_epoch, keys_root_epoch(k) + 1);
+    keys_root_cancel(k);
+}
+
+bool keys_root_is_changing(const struct keys *k)
+{
+    return get_le(keys_content(k)->next_is_set, sizeof keys_content(k)->next_is_set) != 0;
+}
+
+bool keys_root_is_next(const struct keys *k, const struct secret *root)
+{
+    return keys_root_is_changing(k) && secret_len(root) == ROOT_KEY_BYTES &&
+           sodium_memcmp(secret_peek(root), keys_content(k)->next_root, ROOT_KEY_BYTES) == 0;
+}
+
+uint64_t keys_root_epoch(const struct keys *k)
+{
+    return get_le(keys_content(k)->root_epoch, sizeof keys_content(k)->root_epoch);
+}
+
+void keys_share_set(char set[static 9], const struct keys *k)
+{
+    hex_encode(set, keys_content(k)->share_set, SHARE_SET_BYTES);
+}
+
+/* ---- Names and commitments ---- */
 
 void keys_free(struct keys *k)
 {

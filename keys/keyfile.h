@@ -9,7 +9,8 @@
 #include "photod/base/buf.h"
 
 /*
- * The key file: what the root key opens.  It holds the index key, the audit
+ * The key file: what the root key opens, and while the root key is being
+ * replaced, either of the two.  It holds the index key, the audit
  * keys, the signing key with the log's origin, the record key and the ring
  * key.  Small, replaced atomically by its owner (the vault).  struct keys is
  * the opened form; it performs operations and never hands key bytes out.
@@ -28,21 +29,41 @@ MUST_CHECK enum err keys_init(void);
 #define COMMITMENT_BYTES 16
 
 /*
- * Fresh keys for a new state.  origin: the log's name, C2SP tlog-checkpoint;
+ * Fresh keys for a new state.  share_set: the name of the root key's recovery
+ * shares (shares.h).  origin: the log's name, C2SP tlog-checkpoint;
  * 1-100 bytes of printable ASCII, no space, no '+'.  Expected: ERR_MALFORMED
  * for another origin.
  */
-MUST_CHECK enum err keys_create(struct keys **out, const char *origin);
+MUST_CHECK enum err keys_create(struct keys **out, const char *origin, const char *share_set);
 /*
  * Expected: ERR_CORRUPT: wrong root key, or a damaged file (the two cannot be
  * told apart); ERR_DENIED: a file of a later photod, or sealed by AES on a
  * CPU without it; ERR_LIMIT as secret_new().
  */
 MUST_CHECK enum err keys_open(struct keys **out, const struct secret *root, const void *bytes, size_t len);
-/* The file's new content, sealed by root; appended to out. */
+/* The file's new content, sealed by root, and by the one that is to follow it; appended to out. */
 MUST_CHECK enum err keys_seal(struct buf *out, const struct keys *k, const struct secret *root);
 void keys_free(struct keys *k);
 DEFINE_CLEANUP(keys)
+
+/*
+ * Replacing the root key.  From begin to end both root keys open the file:
+ * the old one, by which photod runs and would be started again, and the new
+ * one, until photod was started by it.  The caller makes the file durable
+ * after each.  begin: again, before the end: the one before is forgotten.
+ * Expected: ERR_MALFORMED (a share_set that is none), ERR_CORRUPT (no root
+ * key).  cancel: back to the old one alone.  end: the new one is the only one.
+ */
+MUST_CHECK enum err keys_root_begin(struct keys *k, const struct secret *next, const char *share_set);
+void keys_root_cancel(struct keys *k);
+void keys_root_end(struct keys *k);
+bool keys_root_is_changing(const struct keys *k);
+/* Whether it was the new one that opened the file. */
+bool keys_root_is_next(const struct keys *k, const struct secret *root);
+/* A number that names the root key in force; rises with each replacement. */
+uint64_t keys_root_epoch(const struct keys *k);
+/* The name of the shares of the root key in force: nine bytes, NUL included. */
+void keys_share_set(char set[static 9], const struct keys *k);
 
 /* The vault's name for a student: keyed BLAKE2b-128 of the State ID (nine digits). */
 void keys_sid(unsigned char sid[static SID_BYTES], const struct keys *k, const char *state_id);

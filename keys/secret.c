@@ -80,6 +80,11 @@ size_t secret_len(const struct secret *s)
     return s->len;
 }
 
+bool secret_equal(const struct secret *a, const struct secret *b)
+{
+    return a->len == b->len && sodium_memcmp(a->bytes, b->bytes, a->len) == 0;
+}
+
 unsigned char *secret_bytes(struct secret *s)
 {
     return s->bytes;

@@ -1,6 +1,7 @@
 #ifndef KEYS_SECRET_H
 #define KEYS_SECRET_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include "photod/base/cleanup.h"
 #include "photod/base/err.h"
@@ -24,6 +25,8 @@ void secret_free(struct secret *s);
 DEFINE_CLEANUP(secret)
 
 size_t secret_len(const struct secret *s);
+/* In constant time for one length. */
+bool secret_equal(const struct secret *a, const struct secret *b);
 /* For keys/, and photod-unseal, which gives a token what it seals. */
 unsigned char *secret_bytes(struct secret *s);
 const unsigned char *secret_peek(const struct secret *s);

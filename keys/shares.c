@@ -35,7 +35,15 @@ static void make_tag(unsigned char tag[static SHARE_TAG_BYTES], const struct sec
 
 /* ---- Splitting ---- */
 
-enum err shares_split(struct share list[static SHARES_MADE], const struct secret *root)
+void shares_set_new(char set[static SHARES_SET_TEXT])
+{
+    unsigned char bytes[SHARE_SET_BYTES];
+
+    randombytes_buf(bytes, sizeof bytes);
+    hex_encode(set, bytes, sizeof bytes);
+}
+
+enum err shares_split(struct share list[static SHARES_MADE], const struct secret *root, const char *set)
 {
     CLEANUP(secret) struct secret *copy = NULL; /* libgfshare takes what it may not write as writable */
     unsigned char numbers[SHARES_MADE];
@@ -43,7 +51,7 @@ enum err shares_split(struct share list[static SHARES_MADE], const struct secret
 
     TRY(secret_new(&copy, ROOT_KEY_BYTES));
     memcpy(secret_bytes(copy), secret_peek(root), ROOT_KEY_BYTES);
-    randombytes_buf(list[0].set, sizeof list[0].set);
+    TRY(hex_decode(list[0].set, sizeof list[0].set, set));
     make_tag(list[0].tag, root, list[0].set);
     for (unsigned i = 0; i < SHARES_MADE; i++)
         numbers[i] = (unsigned char)(i + 1);
@@ -65,14 +73,14 @@ enum err shares_split(struct share list[static SHARES_MADE], const struct secret
     return OK;
 }
 
-enum err shares_write(const struct secret *root, int fd)
+enum err shares_write(const struct secret *root, const char *set, int fd)
 {
     CLEANUP(secret) struct secret *text = NULL;
     CLEANUP(shares) struct shares *all = NULL;
 
     TRY(secret_new(&text, SHARE_TEXT));
     TRY(shares_new(&all));
-    TRY(shares_split(all->list, root));
+    TRY(shares_split(all->list, root, set));
     for (unsigned i = 0; i < SHARES_MADE; i++) {
         char *t = (char *)secret_bytes(text);
 

@@ -31,9 +31,13 @@ struct share_fault {
     char text[200];
 };
 
-/* Splits root and writes the texts of a new set to fd, an empty line between them.  Expected: ERR_FULL,
+/* The name of a set, eight digits: which splitting a share is of.  A new one is random. */
+#define SHARES_SET_TEXT 9
+void shares_set_new(char set[static SHARES_SET_TEXT]);
+
+/* Splits root and writes the texts of that set to fd, an empty line between them.  Expected: ERR_FULL,
  * ERR_IO. */
-MUST_CHECK enum err shares_write(const struct secret *root, int fd);
+MUST_CHECK enum err shares_write(const struct secret *root, const char *set, int fd);
 
 /* Shares that were collected. */
 struct shares;

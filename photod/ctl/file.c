@@ -1,5 +1,8 @@
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include "photod/base/cleanup.h"
@@ -106,6 +109,53 @@ enum ctl_exit file_write_new(const char *path, mode_t mode, const void *bytes, s
     if (code)
         (void)unlink(path);
     return code;
+}
+
+static bool is_empty(DIR *d)
+{
+    struct dirent *entry;
+
+    while ((entry = readdir(d)))
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+            return false;
+    return true;
+}
+
+enum ctl_exit file_make_dir(const char *path, bool *made)
+{
+    DIR *d;
+    bool empty;
+
+    *made = false;
+    if (mkdir(path, 0700) == 0) {
+        *made = true;
+        return CTL_OK;
+    }
+    d = errno == EEXIST ? opendir(path) : NULL;
+    if (!d)
+        return say_fail(CTL_FAILED, "%s: %s", path, strerror(errno));
+    empty = is_empty(d);
+    (void)closedir(d);
+    if (!empty)
+        return say_fail(CTL_FAILED, "%s is not empty: nothing was changed; give an empty or new directory",
+                        path);
+    if (chmod(path, 0700))
+        return say_fail(CTL_FAILED, "%s: %s", path, strerror(errno));
+    *made = true; /* empty is as good as new */
+    return CTL_OK;
+}
+
+enum ctl_exit file_absolute(char *out, const char *path)
+{
+    char here[PATH_MAX] = "";
+
+    if (!*path || strpbrk(path, "\r\n"))
+        return say_fail(CTL_USAGE, "a path may not be empty nor hold a line break");
+    if (*path != '/' && !getcwd(here, sizeof here))
+        return say_fail(CTL_FAILED, "the working directory: %s", strerror(errno));
+    if (snprintf(out, PATH_MAX, *path == '/' ? "%s%s" : "%s/%s", here, path) >= PATH_MAX)
+        return say_fail(CTL_USAGE, "%s: the path is too long", path);
+    return CTL_OK;
 }
 
 enum ctl_exit file_sync_directory(const char *path)

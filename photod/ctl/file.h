@@ -23,6 +23,11 @@ MUST_CHECK enum ctl_exit file_write_new(const char *path, mode_t mode, const voi
 MUST_CHECK enum ctl_exit file_create(int *fd, const char *path, mode_t mode);
 MUST_CHECK enum ctl_exit file_fill(int fd, const char *path, const void *bytes, size_t len);
 
+/* A directory of mode 0700 that is new or was empty, which is as good: then *made. */
+MUST_CHECK enum ctl_exit file_make_dir(const char *path, bool *made);
+/* path from the root directory, PATH_MAX bytes: photod has another working directory, and photod.conf is
+ * lines. */
+MUST_CHECK enum ctl_exit file_absolute(char *out, const char *path);
 /* The directory that path is in: a file's name must last as its bytes do. */
 MUST_CHECK enum ctl_exit file_sync_directory(const char *path);
 

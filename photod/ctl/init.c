@@ -5,7 +5,6 @@
  * photod-vault --init (keys and store); the token, if there is one; owners;
  * the recovery shares, handed out.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <ftw.h>
 #include <limits.h>
@@ -53,34 +52,20 @@ static enum ctl_exit join(char *out, const char *dir, const char *name)
     return CTL_OK;
 }
 
-/* photod has another working directory, and photod.conf is lines. */
-static enum ctl_exit absolute(char *out, const char *path)
-{
-    char here[PATH_MAX];
-
-    if (!*path || strpbrk(path, "\r\n"))
-        return say_fail(CTL_USAGE, "a path may not be empty nor hold a line break");
-    if (*path == '/')
-        return join(out, "", path + 1);
-    if (!getcwd(here, sizeof here))
-        return say_fail(CTL_FAILED, "the working directory: %s", strerror(errno));
-    return join(out, here, path);
-}
-
 static enum ctl_exit or_default(char *out, const char *given, const char *dir, const char *name)
 {
-    return given ? absolute(out, given) : join(out, dir, name);
+    return given ? file_absolute(out, given) : join(out, dir, name);
 }
 
 static enum ctl_exit or_none(char *out, const char *given)
 {
     *out = '\0';
-    return given ? absolute(out, given) : CTL_OK;
+    return given ? file_absolute(out, given) : CTL_OK;
 }
 
 static enum ctl_exit name_everything(struct init *i)
 {
-    TRY_CTL(absolute(i->dir, i->state));
+    TRY_CTL(file_absolute(i->dir, i->state));
     TRY_CTL(join(i->tls, i->dir, "tls"));
     TRY_CTL(or_default(i->ca, i->ca_dir, i->dir, "ca"));
     TRY_CTL(or_default(i->conf, i->config, i->dir, "photod.conf"));
@@ -166,57 +151,6 @@ static enum ctl_exit check_user(struct init *i)
                         "photod-office and photod-intake; for a demo add --same-user");
     i->uid = user->pw_uid;
     i->gid = user->pw_gid;
-    return CTL_OK;
-}
-
-static bool is_empty(DIR *d)
-{
-    struct dirent *entry;
-
-    while ((entry = readdir(d)))
-        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-            return false;
-    return true;
-}
-
-static enum ctl_exit make_dir(const char *path, bool *made)
-{
-    DIR *d;
-    bool empty;
-
-    *made = false;
-    if (mkdir(path, 0700) == 0) {
-        *made = true;
-        return CTL_OK;
-    }
-    d = errno == EEXIST ? opendir(path) : NULL;
-    if (!d)
-        return say_fail(CTL_FAILED, "%s: %s", path, strerror(errno));
-    empty = is_empty(d);
-    (void)closedir(d);
-    if (!empty)
-        return say_fail(CTL_FAILED, "%s is not empty: nothing was changed; give an empty or new directory",
-                        path);
-    if (chmod(path, 0700))
-        return say_fail(CTL_FAILED, "%s: %s", path, strerror(errno));
-    *made = true; /* empty is as good as new */
-    return CTL_OK;
-}
-
-/* What opens the state must not lie in it. */
-static enum ctl_exit make_shares_dir(struct init *i)
-{
-    char state[PATH_MAX], shares[PATH_MAX];
-    size_t len;
-
-    if (!*i->shares)
-        return CTL_OK;
-    TRY_CTL(make_dir(i->shares, &i->made_shares));
-    if (!realpath(i->dir, state) || !realpath(i->shares, shares))
-        return say_fail(CTL_FAILED, "%s: %s", i->shares, strerror(errno));
-    len = strlen(state);
-    if (strncmp(shares, state, len) == 0 && (shares[len] == '/' || !shares[len]))
-        return say_fail(CTL_USAGE, "--shares-dir may not lie in the state directory");
     return CTL_OK;
 }
 
@@ -367,9 +301,10 @@ static enum ctl_exit make_everything(struct init *i, const struct buf *passphras
 
     TRY_CTL(check_absent(i->conf));
     TRY_CTL(check_absent(i->key));
-    TRY_CTL(make_shares_dir(i));
-    TRY_CTL(make_dir(i->tls, &made));
-    TRY_CTL(make_dir(i->ca, &i->made_ca));
+    if (*i->shares)
+        TRY_CTL(shares_dir_make(&i->made_shares, i->shares, i->dir));
+    TRY_CTL(file_make_dir(i->tls, &made));
+    TRY_CTL(file_make_dir(i->ca, &i->made_ca));
     TRY_CTL(make_certificates(i, passphrase));
     TRY_CTL(make_config(i));
     TRY_CTL(make_state(i, &shares));
@@ -484,7 +419,7 @@ enum ctl_exit command_init(int argc, char **argv)
     TRY_CTL(check_user(&i));
     TRY_CTL(name_everything(&i));
     TRY_CTL(prompt_passphrase(&passphrase, i.passphrase_file, true));
-    TRY_CTL(make_dir(i.dir, &i.made_state));
+    TRY_CTL(file_make_dir(i.dir, &i.made_state));
     code = make_everything(&i, passphrase);
     if (code)
         undo(&i);

@@ -1,5 +1,7 @@
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include "photod/ctl/file.h"
@@ -33,6 +35,21 @@ static void remove_all(const char *dir, unsigned written)
     for (; written; written--)
         if (snprintf(path, sizeof path, "%s/share-%u.txt", dir, written) < (int)sizeof path)
             (void)unlink(path);
+}
+
+/* What opens the state must not lie in it. */
+enum ctl_exit shares_dir_make(bool *made, const char *dir, const char *state)
+{
+    char state_path[PATH_MAX], path[PATH_MAX];
+    size_t len;
+
+    TRY_CTL(file_make_dir(dir, made));
+    if (!realpath(state, state_path) || !realpath(dir, path))
+        return say_fail(CTL_FAILED, "%s: %s", dir, strerror(errno));
+    len = strlen(state_path);
+    if (strncmp(path, state_path, len) == 0 && (path[len] == '/' || !path[len]))
+        return say_fail(CTL_USAGE, "--shares-dir may not lie in the state directory");
+    return CTL_OK;
 }
 
 enum ctl_exit shares_hand_out(const char *texts, const char *dir)

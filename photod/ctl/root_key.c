@@ -15,7 +15,7 @@
 
 #define DIGITS_BYTES 65 /* 64 and a newline */
 
-/* Mapped only to be locked: its pages must not reach a swap device. */
+/* Mapped only to be locked: its pages must not reach a swap device.  Private, or it could not be sealed. */
 enum ctl_exit root_key_memory(int *fd)
 {
     CLEANUP(fd) int made = memfd_create("root-key", MFD_CLOEXEC | MFD_ALLOW_SEALING);
@@ -24,11 +24,18 @@ enum ctl_exit root_key_memory(int *fd)
     (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     if (made < 0 || ftruncate(made, DIGITS_BYTES))
         return say_fail(CTL_FAILED, "no memory for the root key: %s", strerror(errno));
-    at = mmap(NULL, DIGITS_BYTES, PROT_READ, MAP_SHARED, made, 0);
+    at = mmap(NULL, DIGITS_BYTES, PROT_READ, MAP_PRIVATE, made, 0);
     if (at == MAP_FAILED || mlock(at, DIGITS_BYTES))
         return say_fail(CTL_FAILED, "the root key's memory cannot be locked: raise RLIMIT_MEMLOCK: %s",
                         strerror(errno));
     *fd = TAKE_FD(made);
+    return CTL_OK;
+}
+
+enum ctl_exit root_key_seal_memory(int fd)
+{
+    if (fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL))
+        return say_fail(CTL_FAILED, "the root key's memory cannot be sealed: %s", strerror(errno));
     return CTL_OK;
 }
 

@@ -12,6 +12,8 @@
 
 /* That memory, empty; it lives as long as photoctl. */
 MUST_CHECK enum ctl_exit root_key_memory(int *fd);
+/* Filled, it changes no more: what the vault asks for before it reads. */
+MUST_CHECK enum ctl_exit root_key_seal_memory(int fd);
 /*
  * Has the token of c, which is the configuration at config_path, seal what is
  * in the memory into a new file at path, mode 0400, durably.  What goes wrong

@@ -19,6 +19,7 @@
 #include "photod/vault/erasure.h"
 #include "photod/vault/open.h"
 #include "photod/vault/recovery.h"
+#include "photod/vault/rekey.h"
 #include "photod/vault/rotate.h"
 #include "photod/vault/serve.h"
 #include "photod/vault/staging.h"
@@ -62,6 +63,7 @@ static void recover(struct vault *v)
     spool_sweep(v, keep_spool);
     erasures_finish(v);
     rotation_resume(v);
+    rekey_resume(v);
     v->batches_waiting = v->undos_waiting = true;
     staging_wake(v);
     undo_wake(v);
@@ -142,7 +144,7 @@ static int serve(void)
 
 struct options {
     const char *config, *policy, *origin, *root_key, *root_key_fd;
-    char mode; /* 'i', 'h', 'r' or 'z'; 0: none */
+    char mode; /* 'i', 'n', 'h', 'r' or 'z'; 0: none */
     char *const *files;
     int file_count;
 };
@@ -227,6 +229,8 @@ static int one_shot(const struct options *o)
     switch (o->mode) {
     case 'i':
         return init(&config, o, &to);
+    case 'n':
+        return vault_new_root(&config, &to) ? 1 : 0;
     case 'h':
         return vault_rehearse(&config, o->files, o->file_count) ? 1 : 0;
     default:
@@ -250,6 +254,7 @@ static bool parse_options(struct options *o, int argc, char **argv)
     static const struct option known[] = {
         {"init", no_argument, NULL, 'i'},
         {"compact", no_argument, NULL, 'z'},
+        {"new-root", no_argument, NULL, 'n'},
         {"rehearse", no_argument, NULL, 'h'},
         {"recover", no_argument, NULL, 'r'},
         {"config", required_argument, NULL, 'c'},

@@ -151,7 +151,7 @@ static enum err commit_first(struct vault *v)
     return tiles_publish(v->tiles, &head, buf_bytes(checkpoint), buf_len(checkpoint));
 }
 
-static enum err make_state(struct vault *v, const struct secret *root)
+static enum err make_state(struct vault *v, const struct secret *root, const char *share_set)
 {
     CLEANUP(buf) struct buf *sealed = NULL;
     CLEANUP(buf) struct buf *verifier = NULL;
@@ -169,7 +169,7 @@ static enum err make_state(struct vault *v, const struct secret *root)
     TRY(keys_verifier(verifier, v->keys));
     if (printf("%s\n\n", buf_text(verifier)) < 0 || fflush(stdout))
         return ERR_IO;
-    return shares_write(root, STDOUT_FILENO); /* shown once, kept nowhere */
+    return shares_write(root, share_set, STDOUT_FILENO); /* shown once, kept nowhere */
 }
 
 enum err vault_init(const struct config *config, enum consent_policy policy, const char *origin,
@@ -177,6 +177,7 @@ enum err vault_init(const struct config *config, enum consent_policy policy, con
 {
     CLEANUP(heap) struct vault *v = calloc(1, sizeof *v);
     CLEANUP(secret) struct secret *root = NULL;
+    char share_set[SHARES_SET_TEXT];
     enum err e;
 
     if (!v)
@@ -197,13 +198,14 @@ enum err vault_init(const struct config *config, enum consent_policy policy, con
         vault_close(v);
         return ERR_EXISTS;
     }
+    shares_set_new(share_set);
     e = secret_random(&root, ROOT_KEY_BYTES);
     if (!e)
         e = root_key_put(config, to, root);
     if (!e)
-        e = keys_create(&v->keys, origin);
+        e = keys_create(&v->keys, origin, share_set);
     if (!e)
-        e = make_state(v, root);
+        e = make_state(v, root, share_set);
     if (e)
         log_error("the state could not be made: %s", err_name(e));
     vault_close(v);

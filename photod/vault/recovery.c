@@ -2,6 +2,8 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include "keys/keyfile.h"
 #include "keys/seal.h"
@@ -9,6 +11,8 @@
 #include "photod/base/log.h"
 #include "photod/vault/open.h"
 #include "photod/vault/recovery.h"
+
+#define SEND_AT_ONCE 65536
 
 /* ---- The root key file ---- */
 
@@ -37,6 +41,35 @@ static enum err passphrase_open(int *fd, const struct config *c)
     return OK;
 }
 
+/* What photod will be given at a start, seal.h's opening: the file, and the passphrase behind it. */
+static enum err open_again(struct secret **again, const struct config *c, int fd, int passphrase_fd)
+{
+    CLEANUP(fd) int opening = memfd_create("opening", MFD_CLOEXEC);
+    off_t at = 0;
+
+    if (opening < 0)
+        return ERR_IO;
+    while (sendfile(opening, fd, &at, SEND_AT_ONCE) > 0)
+        continue;
+    at = 0;
+    while (passphrase_fd >= 0 && sendfile(opening, passphrase_fd, &at, SEND_AT_ONCE) > 0)
+        continue;
+    return seal_open(again, c->seal, opening);
+}
+
+/* A file that does not open is found now, not at the next start. */
+static enum err prove_file(const struct config *c, const char *path, int passphrase_fd,
+                           const struct secret *root)
+{
+    CLEANUP(fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
+    CLEANUP(secret) struct secret *again = NULL;
+
+    if (fd >= 0 && !open_again(&again, c, fd, passphrase_fd) && secret_equal(again, root))
+        return OK;
+    log_error("%s does not open to the root key that was put there", path);
+    return ERR_CORRUPT;
+}
+
 static enum err make_file(const struct config *c, const char *path, const struct secret *root)
 {
     CLEANUP(fd) int passphrase_fd = -1;
@@ -55,6 +88,8 @@ static enum err make_file(const struct config *c, const char *path, const struct
         log_errno("%s", path);
         e = ERR_IO;
     }
+    if (!e)
+        e = prove_file(c, path, passphrase_fd, root);
     if (e)
         (void)unlink(path);
     return e;
@@ -65,6 +100,17 @@ enum err root_key_put(const struct config *c, const struct root_key_to *to, cons
     if (to->fd >= 0)
         TRY(seal_make(root, "key-file", to->fd, -1));
     return strcmp(c->seal, "pkcs11") == 0 ? OK : make_file(c, to->path, root);
+}
+
+enum err vault_new_root(const struct config *c, const struct root_key_to *to)
+{
+    CLEANUP(secret) struct secret *root = NULL;
+    char share_set[SHARES_SET_TEXT];
+
+    shares_set_new(share_set);
+    TRY(secret_random(&root, ROOT_KEY_BYTES));
+    TRY(root_key_put(c, to, root));
+    return shares_write(root, share_set, STDOUT_FILENO); /* shown once, kept nowhere */
 }
 
 /* ---- Shares ---- */

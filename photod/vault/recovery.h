@@ -6,7 +6,7 @@
 
 /*
  * The root key's file, made at init and made again from recovery shares
- * (photod-vault --rehearse, --recover).  One-shot, as whoever runs photoctl:
+ * (photod-vault --rehearse, --recover), and another one (--new-root).  One-shot, as whoever runs photoctl:
  * the state directory is read, only the root key file is written, and photod
  * may run meanwhile.  Every failure is one clear line.
  *
@@ -27,6 +27,12 @@ struct root_key_to {
 /* Expected: ERR_EXISTS, ERR_IO, ERR_FULL, as seal_make(). */
 MUST_CHECK enum err root_key_put(const struct config *c, const struct root_key_to *to,
                                  const struct secret *root);
+
+/*
+ * A new root key, for keys rekey: puts it where it goes and prints its five
+ * recovery shares.  The state is not touched.
+ */
+MUST_CHECK enum err vault_new_root(const struct config *c, const struct root_key_to *to);
 
 /* Proves that the shares open this state's key file; changes nothing.  Says so on standard output. */
 MUST_CHECK enum err vault_rehearse(const struct config *c, char *const *files, int count);

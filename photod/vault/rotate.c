@@ -1,6 +1,4 @@
-#include <stdio.h>
 #include <string.h>
-#include "keys/seal.h"
 #include "photod/base/clock.h"
 #include "photod/base/log.h"
 #include "photod/vault/audit.h"
@@ -346,88 +344,11 @@ void answer_keys_rotate(struct vault *v, struct peer *p, struct message *m)
         answer_refused(v, to, problem_of(e), NULL, 0);
 }
 
-/* ---- The root key ---- */
-
-struct rekey_job {
-    struct job job;
-    struct asker to;
-    bool in_force;
-};
-
-static const char in_force[] = "the new root key is in force, but its leaf could not be committed";
-
-static void rekeyed(struct vault *v, struct job *j)
+enum err rotation_since(uint64_t *ms, struct vault *v)
 {
-    struct shape_done done = {.leaf = j->outcome.first_leaf};
-    enum err e = job_result(j);
-
-    if (e)
-        answer_refused(v, ((struct rekey_job *)j)->to, problem_of(e), in_force, 0);
-    else
-        answer(v, ((struct rekey_job *)j)->to, MSG_DONE, &done, NULL, 0);
-    job_clear(j);
-    free(j);
-}
-
-static enum err rekey(struct vault *v, struct secret *fresh, struct rekey_job *r)
-{
-    struct secret *old = v->root;
-    struct leaf l;
-    enum err e;
-
-    v->root = fresh;
-    e = key_file_write(v);
-    if (e) {
-        v->root = old;
-        secret_free(fresh);
-        return e;
-    }
-    secret_free(old);
-    r->in_force = true;
-    leaf_begin(&l, "rekeyed");
-    TRY(store_batch_new(&r->job.batch));
-    TRY(leaf_add(&l, v, r->job.batch, NULL));
-    r->job.lane = LANE_BULK;
-    r->job.done = rekeyed;
-    return committer_submit(v->committer, &r->job);
-}
-
-void answer_keys_rekey(struct vault *v, struct peer *p, struct message *m)
-{
-    struct asker to = asker_of(p, m);
-    struct rekey_job *r = calloc(1, sizeof *r);
-    struct secret *fresh = NULL;
-    enum err e = r ? seal_key_file_read(&fresh, m->fds[0]) : ERR_NOMEM;
-
-    if (!e) {
-        r->to = to;
-        e = rekey(v, fresh, r);
-    }
-    if (!e)
-        return;
-    if (e == ERR_MALFORMED)
-        answer_refused(v, to, PROBLEM_BAD_PARAMETER, "that is no root key file", 0);
-    else
-        answer_refused(v, to, problem_of(e), r && r->in_force ? in_force : NULL, 0);
-    if (r)
-        job_clear(&r->job);
-    free(r);
-}
-
-void answer_keys_status(struct vault *v, struct peer *p, struct message *m)
-{
-    struct shape_keys_status s = {.ring_epoch = keys_ring_epoch(v->keys),
-                                  .rotating = keys_ring_is_rotating(v->keys)};
     struct shape_ring_record ring;
-    enum err e = store_count(v->store, KIND_KEY, &s.deks);
 
-    if (!e)
-        e = get_ring_record(v, &ring);
-    if (e) {
-        answer_refused(v, asker_of(p, m), problem_of(e), NULL, 0);
-        return;
-    }
-    s.ring_since_ms = ring.since_ms;
-    (void)snprintf(s.suite, sizeof s.suite, "%s", suite_name(envelope_suite()));
-    answer(v, asker_of(p, m), MSG_KEYS_ARE, &s, NULL, 0);
+    TRY(get_ring_record(v, &ring));
+    *ms = ring.since_ms;
+    return OK;
 }

@@ -5,7 +5,7 @@
 
 /*
  * Replacing the ring key, so that every DEK that was erased is unreadable in
- * every old page and copy, and replacing the root key.
+ * every old page and copy.
  *
  * A rotation's life, online and resumable after kill -9:
  *   begun      both ring keys stand in the key file; the new one wraps
@@ -14,13 +14,13 @@
  *   told       the leaf `ring-rotated` is committed; who asked is answered
  */
 void answer_keys_rotate(struct vault *v, struct peer *p, struct message *m);
-void answer_keys_rekey(struct vault *v, struct peer *p, struct message *m);
-void answer_keys_status(struct vault *v, struct peer *p, struct message *m);
 
 /* Begins one for nobody who waits; nothing when one is under way. */
 void rotation_begin(struct vault *v);
 /* At start: goes on with one that a crash cut off. */
 void rotation_resume(struct vault *v);
 void rotation_free(struct vault *v);
+/* When the ring key in use was told of, in wall time; 0: it is the state's first. */
+MUST_CHECK enum err rotation_since(uint64_t *ms, struct vault *v);
 
 #endif

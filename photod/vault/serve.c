@@ -11,6 +11,7 @@
 #include "photod/vault/fsck.h"
 #include "photod/vault/lookup.h"
 #include "photod/vault/purge.h"
+#include "photod/vault/rekey.h"
 #include "photod/vault/report.h"
 #include "photod/vault/roster.h"
 #include "photod/vault/rotate.h"

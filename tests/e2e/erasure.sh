@@ -246,22 +246,27 @@ check "... and all children are served" all_served
 
 # ---- Replacing the root key ----
 
-refuse "keys rekey overwrites nothing" ctl "keys rekey" --new-root-key "$scratch/root.key"
-check "keys rekey makes a new root key" ctl "keys rekey" --new-root-key "$scratch/root2.key"
+rekey() { ctl "keys rekey" --config "$conf" --shares-dir "$scratch/shares" --new-root-key "$@"; }
+leaf_there() { [ "$(count_leaves "$1")" = 1 ]; }
+refuse "keys rekey overwrites nothing" rekey "$scratch/root.key"
+check "keys rekey makes a new root key" rekey "$scratch/root2.key"
 check "... of 64 hexadecimal digits, for its owner to read" eval \
     'grep -qxE "[0-9a-f]{64}" "$scratch/root2.key" && [ "$(stat -c "%a %s" "$scratch/root2.key")" = "400 65" ]'
-check "... with its leaf" test "$(count_leaves '"type":"rekeyed"')" = 1
 check "... and photod serves on" all_served
 check "... and can still rotate" ctl "keys rotate"
+check "... and the old one is in force" test "$(count_leaves '"type":"rekeyed"')" = 0
+must scratch_stop
+check "photod starts by the new one" scratch_start
+check "... with its leaf" leaf_there '"type":"rekeyed","epoch":2'
+check "... and serves" all_served
 must scratch_stop
 old_root_refused() {
-    timeout 20 "$bin/photod" --config "$conf" >"$scratch/out" 2>&1 </dev/null
+    sed "s|^root_key = .*|root_key = $scratch/root.key|" "$conf" >"$scratch/old.conf"
+    timeout 20 "$bin/photod" --config "$scratch/old.conf" >"$scratch/out" 2>&1 </dev/null
     [ $? -ne 0 ] && [ $? -ne 124 ] && [ "$(grep -c 'the root key is another' "$scratch/out")" = 1 ]
 }
-check "with the old root key photod does not start, and says why in one line" old_root_refused
-sed -i "s|^root_key = .*|root_key = $scratch/root2.key|" "$conf"
-check "with the new one it starts" scratch_start
-check "... and serves" all_served
+check "by the old one it does not, and says why in one line" old_root_refused
+must scratch_start
 
 # ---- Old copies ----
 

@@ -20,7 +20,7 @@ static void start(void)
 {
     ck_assert_int_eq(keys_init(), OK);
     ck_assert_int_eq(secret_random(&root, ROOT_KEY_BYTES), OK);
-    ck_assert_int_eq(keys_create(&keys, ORIGIN), OK);
+    ck_assert_int_eq(keys_create(&keys, ORIGIN, "7f3a91c2"), OK);
     ck_assert_int_eq(buf_new(&file, 4096), OK);
     ck_assert_int_eq(keys_seal(file, keys, root), OK);
 }
@@ -105,6 +105,120 @@ START_TEST(a_file_cut_short_is_corrupt)
 }
 END_TEST
 
+/* ---- Two root keys, while one follows the other ---- */
+
+static struct keys *open_by(const struct secret *with)
+{
+    struct keys *k = NULL;
+
+    return keys_open(&k, with, buf_bytes(file), buf_len(file)) ? NULL : k;
+}
+
+static void seal_again(const struct keys *k, const struct secret *with)
+{
+    buf_truncate(file, 0);
+    ck_assert_int_eq(keys_seal(file, k, with), OK);
+}
+
+START_TEST(until_a_root_key_is_replaced_both_open_and_then_the_new_one_only)
+{
+    CLEANUP(secret) struct secret *next = NULL;
+    CLEANUP(keys) struct keys *by_old = NULL;
+    CLEANUP(keys) struct keys *by_next = NULL;
+    CLEANUP(keys) struct keys *ended = NULL;
+    char set[9];
+
+    ck_assert_int_eq(secret_random(&next, ROOT_KEY_BYTES), OK);
+    ck_assert_int_eq(keys_root_begin(keys, next, "0badcafe"), OK);
+    seal_again(keys, root);
+    by_old = open_by(root);
+    by_next = open_by(next);
+    ck_assert(by_old && by_next);
+    ck_assert_mem_eq(keys_content(by_old), keys_content(by_next), sizeof(struct key_content));
+    ck_assert(keys_root_is_changing(by_old) && !keys_root_is_next(by_old, root));
+    ck_assert(keys_root_is_next(by_next, next));
+    ck_assert_uint_eq(keys_root_epoch(by_old), 1);
+    seal_again(by_old, root); /* who was started by the old one writes both */
+    keys_free(by_next);
+    by_next = open_by(next);
+    ck_assert_ptr_nonnull(by_next);
+
+    keys_root_end(by_next);
+    seal_again(by_next, next);
+    ended = open_by(next);
+    ck_assert_ptr_nonnull(ended);
+    ck_assert_ptr_null(open_by(root));
+    ck_assert(!keys_root_is_changing(ended) && !keys_root_is_next(ended, next));
+    ck_assert_uint_eq(keys_root_epoch(ended), 2);
+    keys_share_set(set, ended);
+    ck_assert_str_eq(set, "0badcafe");
+    keys_root_end(ended);
+    ck_assert_uint_eq(keys_root_epoch(ended), 2); /* once */
+}
+END_TEST
+
+START_TEST(a_replacement_that_is_given_up_or_begun_again_leaves_nothing_of_the_first)
+{
+    CLEANUP(secret) struct secret *first = NULL;
+    CLEANUP(secret) struct secret *second = NULL;
+    CLEANUP(keys) struct keys *k = NULL;
+
+    ck_assert_int_eq(secret_random(&first, ROOT_KEY_BYTES), OK);
+    ck_assert_int_eq(secret_random(&second, ROOT_KEY_BYTES), OK);
+    ck_assert_int_eq(keys_root_begin(keys, first, "not a set"), ERR_MALFORMED);
+    ck_assert(!keys_root_is_changing(keys));
+    ck_assert_int_eq(keys_root_begin(keys, first, "00000001"), OK);
+    ck_assert_int_eq(keys_root_begin(keys, second, "00000002"), OK);
+    seal_again(keys, root);
+    ck_assert_ptr_null(open_by(first));
+    k = open_by(second);
+    ck_assert_ptr_nonnull(k);
+    keys_root_cancel(keys);
+    seal_again(keys, root);
+    ck_assert_ptr_null(open_by(second));
+    keys_free(k);
+    k = open_by(root);
+    ck_assert_ptr_nonnull(k);
+    for (size_t i = 0; i < ROOT_KEY_BYTES; i++)
+        ck_assert_uint_eq(keys_content(k)->next_root[i], 0);
+}
+END_TEST
+
+START_TEST(a_file_of_two_that_is_damaged_is_corrupt_and_opens_by_what_is_whole)
+{
+    CLEANUP(secret) struct secret *next = NULL;
+    unsigned char *bytes;
+    size_t len;
+
+    ck_assert_int_eq(secret_random(&next, ROOT_KEY_BYTES), OK);
+    ck_assert_int_eq(keys_root_begin(keys, next, "0badcafe"), OK);
+    seal_again(keys, root);
+    len = buf_len(file);
+    bytes = malloc(len);
+    memcpy(bytes, buf_bytes(file), len);
+    for (size_t i = 0; i < len; i++) {
+        struct keys *by_old = NULL, *by_next = NULL;
+        bool old, new;
+
+        bytes[i] ^= 1;
+        old = keys_open(&by_old, root, bytes, len) == OK;
+        new = keys_open(&by_next, next, bytes, len) == OK;
+        ck_assert_msg(!(old && new), "byte %zu", i);
+        ck_assert_msg(i < len / 2 ? !old : old, "byte %zu", i);
+        keys_free(by_old);
+        keys_free(by_next);
+        bytes[i] ^= 1;
+    }
+    for (size_t cut = 0; cut < len; cut++) {
+        struct keys *k = NULL;
+
+        if (cut != len / 2) /* which is a file of one */
+            ck_assert_int_eq(keys_open(&k, root, bytes, cut), ERR_CORRUPT);
+    }
+    free(bytes);
+}
+END_TEST
+
 /* Seals a content that keys_seal() never would, as another version might. */
 static enum err open_content(const void *content, size_t len)
 {
@@ -175,7 +289,8 @@ START_TEST(an_origin_is_one_printable_word)
     CLEANUP(keys) struct keys *k = NULL;
     CLEANUP(keys) struct keys *again = NULL;
 
-    ck_assert_msg(keys_create(&k, origins[_i].origin) == origins[_i].expected, "%s", origins[_i].origin);
+    ck_assert_msg(keys_create(&k, origins[_i].origin, "7f3a91c2") == origins[_i].expected, "%s",
+                  origins[_i].origin);
     if (!k)
         return;
     buf_truncate(file, 0);
@@ -211,7 +326,7 @@ START_TEST(another_state_gives_the_same_student_another_name)
     CLEANUP(keys) struct keys *elsewhere = NULL;
     unsigned char here[SID_BYTES], there[SID_BYTES];
 
-    ck_assert_int_eq(keys_create(&elsewhere, ORIGIN), OK);
+    ck_assert_int_eq(keys_create(&elsewhere, ORIGIN, "7f3a91c2"), OK);
     keys_sid(here, keys, "012345678");
     keys_sid(there, elsewhere, "012345678");
     ck_assert_mem_ne(here, there, SID_BYTES);
@@ -430,6 +545,9 @@ int main(void)
     tcase_add_test(c, the_root_key_itself_seals_nothing);
     tcase_add_test(c, every_damaged_byte_of_the_file_is_corrupt);
     tcase_add_test(c, a_file_cut_short_is_corrupt);
+    tcase_add_test(c, until_a_root_key_is_replaced_both_open_and_then_the_new_one_only);
+    tcase_add_test(c, a_replacement_that_is_given_up_or_begun_again_leaves_nothing_of_the_first);
+    tcase_add_test(c, a_file_of_two_that_is_damaged_is_corrupt_and_opens_by_what_is_whole);
     tcase_add_test(c, a_file_of_a_later_photod_is_refused_not_called_corrupt);
     tcase_add_test(c, an_authentic_file_that_makes_no_sense_is_corrupt);
     tcase_add_loop_test(c, an_origin_is_one_printable_word, 0, (int)COUNT(origins));

@@ -76,7 +76,7 @@ static struct buf *out;
 static void start(void)
 {
     ck_assert_int_eq(keys_init(), OK);
-    ck_assert_int_eq(keys_create(&keys, ORIGIN), OK);
+    ck_assert_int_eq(keys_create(&keys, ORIGIN, "7f3a91c2"), OK);
     ck_assert_int_eq(buf_new(&out, 4096), OK);
 }
 
