@@ -9,7 +9,7 @@
 #include "tests/tools/demo_random.h"
 #include "tests/tools/demo_say.h"
 
-enum { JPEG_QUALITY = 88, SVG_MAX_BYTES = 256 * 1024 };
+enum { SVG_MAX_BYTES = 256 * 1024 };
 
 #define GRAIN_SIGMA 2.5
 
@@ -97,6 +97,14 @@ static int to_cmyk(VipsImage *in, VipsImage **out)
     return 0;
 }
 
+static int to_sixteen_bits(VipsImage *in, VipsImage **out)
+{
+    CLEANUP(image) VipsImage *deep = NULL;
+
+    return vips_cast(in, &deep, VIPS_FORMAT_USHORT, "shift", TRUE, NULL) ||
+           vips_copy(deep, out, "interpretation", VIPS_INTERPRETATION_RGB16, NULL);
+}
+
 static int turn(VipsImage *in, VipsImage **out, VipsAngle angle, bool mirror)
 {
     CLEANUP(image) VipsImage *turned = NULL;
@@ -120,6 +128,8 @@ static enum err store_as(VipsImage **image, enum kind kind)
 
     if (kind == KIND_GREY)
         failed = to_grey(*image, &next);
+    else if (kind == KIND_PNG16)
+        failed = to_sixteen_bits(*image, &next);
     else if (kind == KIND_CMYK)
         failed = to_cmyk(*image, &next);
     else if (kind == KIND_CMYK_PROFILE)
@@ -154,6 +164,18 @@ static void tag(VipsImage *image, const struct student *s)
     vips_image_set_string(image, "exif-ifd3-GPSLongitude", "109/1 57/1 12/1");
 }
 
+/* The format and its options, as libvips reads them off a name. */
+static const char *suffix_of(enum kind kind)
+{
+    static const char *const suffixes[KIND_NONE] = {[KIND_PROGRESSIVE] = ".jpg[Q=88,interlace]",
+                                                    [KIND_PNG] = ".png",
+                                                    [KIND_PNG16] = ".png",
+                                                    [KIND_TIFF] = ".tif[compression=lzw]",
+                                                    [KIND_WEBP] = ".webp[Q=88]"};
+
+    return suffixes[kind] ? suffixes[kind] : ".jpg[Q=88]";
+}
+
 enum err picture_camera_file(void **bytes, size_t *len, const struct student *s, uint64_t seed)
 {
     CLEANUP(image) VipsImage *image = NULL;
@@ -165,9 +187,8 @@ enum err picture_camera_file(void **bytes, size_t *len, const struct student *s,
     TRY(store_as(&image, s->kind));
     if (tagged)
         tag(image, s);
-    if (vips_jpegsave_buffer(image, &saved, &saved_len, "Q", JPEG_QUALITY, "interlace",
-                             s->kind == KIND_PROGRESSIVE, "strip", !tagged && s->kind != KIND_CMYK_PROFILE,
-                             NULL))
+    if (vips_image_write_to_buffer(image, suffix_of(s->kind), &saved, &saved_len, "strip",
+                                   !tagged && s->kind != KIND_CMYK_PROFILE, NULL))
         return say_vips("a portrait cannot be saved");
     /* The disc that was pulled out too early: a good head, and the rest missing. */
     *len = s->kind == KIND_CORRUPT ? saved_len * 2 / 5 : saved_len;

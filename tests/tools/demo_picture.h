@@ -8,7 +8,7 @@
  * The only part that knows libvips.  Every function says what failed.
  */
 
-/* The student's JPEG as its kind wants it; *bytes is from malloc and the caller's. */
+/* The student's picture as its kind wants it; *bytes is from malloc and the caller's. */
 MUST_CHECK enum err picture_camera_file(void **bytes, size_t *len, const struct student *s, uint64_t seed);
 
 /* Writes a PNG of what a rendition of the student should show: upright, sRGB, fit inside, never enlarged. */

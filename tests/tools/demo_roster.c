@@ -23,15 +23,18 @@ static const struct school {
 static const struct {
     const char *name;
     int orientation;
-    unsigned wanted; /* that many of the opted-in children; the rest are plain */
+    unsigned wanted;    /* that many of the opted-in children; the rest are plain */
+    const char *suffix; /* of its name, where that is no JPEG's */
 } kinds[] = {
-    [KIND_PLAIN] = {"plain", 1, 0},     [KIND_EXIF2] = {"exif2", 2, 1},
-    [KIND_EXIF3] = {"exif3", 3, 2},     [KIND_EXIF4] = {"exif4", 4, 1},
-    [KIND_EXIF5] = {"exif5", 5, 1},     [KIND_EXIF6] = {"exif6", 6, 6},
-    [KIND_EXIF7] = {"exif7", 7, 1},     [KIND_EXIF8] = {"exif8", 8, 4},
-    [KIND_GREY] = {"grey", 1, 1},       [KIND_PROGRESSIVE] = {"progressive", 1, 1},
-    [KIND_CMYK] = {"cmyk", 1, 3},       [KIND_CMYK_PROFILE] = {"cmyk-profile", 1, 1},
-    [KIND_CORRUPT] = {"corrupt", 1, 1}, [KIND_NONE] = {"none", 1, 5},
+    [KIND_PLAIN] = {"plain", 1, 0},      [KIND_EXIF2] = {"exif2", 2, 1},
+    [KIND_EXIF3] = {"exif3", 3, 2},      [KIND_EXIF4] = {"exif4", 4, 1},
+    [KIND_EXIF5] = {"exif5", 5, 1},      [KIND_EXIF6] = {"exif6", 6, 6},
+    [KIND_EXIF7] = {"exif7", 7, 1},      [KIND_EXIF8] = {"exif8", 8, 4},
+    [KIND_GREY] = {"grey", 1, 1},        [KIND_PROGRESSIVE] = {"progressive", 1, 1},
+    [KIND_CMYK] = {"cmyk", 1, 3},        [KIND_CMYK_PROFILE] = {"cmyk-profile", 1, 1},
+    [KIND_PNG] = {"png", 1, 2, "png"},   [KIND_PNG16] = {"png16", 1, 1, "png"},
+    [KIND_TIFF] = {"tiff", 1, 1, "tif"}, [KIND_WEBP] = {"webp", 1, 1, "webp"},
+    [KIND_CORRUPT] = {"corrupt", 1, 1},  [KIND_NONE] = {"none", 1, 5},
 };
 
 static const char *const answers[] = {"", "IN", "OUT", ""};
@@ -181,8 +184,13 @@ static void deal_kinds(struct district *d, struct student **opted_in, size_t cou
             s->kind = (enum kind)kind;
             if (kinds[kind].orientation != 1 && !date_is_set(s->taken_on))
                 s->taken_on = days_after(d->today, -1); /* a tag needs an EXIF block */
-            if (kind == KIND_CORRUPT)
-                snprintf(s->file, sizeof s->file, "%s.jpg", s->state_id);
+            if (kinds[kind].suffix) { /* of a size at which every format stays far under 20 MB */
+                s->width = 960;
+                s->height = 1200;
+            }
+            if (kind == KIND_CORRUPT || kinds[kind].suffix)
+                snprintf(s->file, sizeof s->file, "%s.%s", s->state_id,
+                         kinds[kind].suffix ? kinds[kind].suffix : "jpg");
         }
 }
 

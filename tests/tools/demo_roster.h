@@ -30,6 +30,10 @@ enum kind {
     KIND_PROGRESSIVE,
     KIND_CMYK,
     KIND_CMYK_PROFILE,
+    KIND_PNG,
+    KIND_PNG16,
+    KIND_TIFF,
+    KIND_WEBP,
     KIND_CORRUPT,
     KIND_NONE, /* no picture in the ZIP */
 };
