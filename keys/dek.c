@@ -52,6 +52,18 @@ void dek_name(struct dek *d)
     memcpy(d->id, hash, sizeof d->id);
 }
 
+/* Under a key derived from it: the data key itself seals and does nothing else. */
+void dek_digest(unsigned char out[static DEK_DIGEST_BYTES], const struct dek *d, const void *bytes,
+                size_t len)
+{
+    static const unsigned char purpose[] = "photod data key digest";
+    unsigned char key[crypto_generichash_KEYBYTES];
+
+    (void)crypto_generichash(key, sizeof key, purpose, sizeof purpose - 1, d->bytes, sizeof d->bytes);
+    (void)crypto_generichash(out, DEK_DIGEST_BYTES, bytes, len, key, sizeof key);
+    sodium_memzero(key, sizeof key);
+}
+
 enum err dek_new(struct dek **out)
 {
     struct dek *d;

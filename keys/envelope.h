@@ -76,6 +76,14 @@ MUST_CHECK enum err envelope_seal(struct buf *out, const struct dek *key, const 
 MUST_CHECK enum err envelope_open(struct buf *out, const struct dek *key, const struct binding *b,
                                   const void *sealed, size_t len);
 
+/*
+ * A digest of bytes that only who holds this key can make or compare, so
+ * that it tells nothing once the key is erased.
+ */
+#define DEK_DIGEST_BYTES 16
+void dek_digest(unsigned char out[static DEK_DIGEST_BYTES], const struct dek *d, const void *bytes,
+                size_t len);
+
 /* The length of the envelope of len bytes, under the suite that this CPU seals with. */
 size_t envelope_len(size_t len);
 /* Which suite this CPU seals with.  Call after keys_init(). */

@@ -1,5 +1,7 @@
 /* One picture: out of the ZIP, through a worker, into the store. */
+#include <inttypes.h>
 #include <string.h>
+#include "lawapi/aspect.h"
 #include "lawapi/expiry.h"
 #include "lawapi/rendition.h"
 #include "photod/base/clock.h"
@@ -12,11 +14,23 @@
 #define ENTRY_MAX (20u << 20)
 
 /* Goes on to another worker: nothing but sealed memory may pass from one to the next. */
-static bool is_entry(int fd)
+static bool digest_entry(struct vault *v, unsigned char digest[static SUBJECT_BYTES], int fd)
 {
     CLEANUP(bulk) struct bulk b = {(const unsigned char *)"", 0};
 
-    return bulk_map(&b, fd, ENTRY_MAX) == OK;
+    if (bulk_map(&b, fd, ENTRY_MAX))
+        return false;
+    keys_index(digest, v->keys, INDEX_PICTURE, b.bytes, b.len);
+    return true;
+}
+
+/* What is in the vault already needs no worker.  Failing here costs nothing: the way on judges the child
+ * again. */
+static bool is_stored_already(struct vault *v, struct staging *s, struct entry *e)
+{
+    bool same = false;
+
+    return !photo_judge_same(v, &s->record, &e->verdict, &same) && same;
 }
 
 void staging_zip_bytes(struct vault *v, struct peer *p, struct message *m)
@@ -26,12 +40,17 @@ void staging_zip_bytes(struct vault *v, struct peer *p, struct message *m)
 
     worker_answered(p, STATE_ZIP);
     if (!s || s->zip_worker != p->id || index >= s->count || s->entries[index].phase != READING ||
-        !is_entry(m->fds[0])) {
+        !digest_entry(v, s->entries[index].verdict.digest, m->fds[0])) {
         peer_distrust(v, p, "a file that was not asked for or is no sealed memory");
         return;
     }
-    s->entries[index].fd = message_take_fd(m, 0);
-    s->entries[index].phase = READ;
+    if (is_stored_already(v, s, &s->entries[index])) {
+        s->reading = false;
+        entry_verdict(v, s, index, OUTCOME_ALREADY_STORED);
+    } else {
+        s->entries[index].fd = message_take_fd(m, 0);
+        s->entries[index].phase = READ;
+    }
     staging_pump(v);
 }
 
@@ -62,7 +81,8 @@ struct imaging *imaging_of(struct staging *s, uint64_t worker)
 struct photo_job {
     struct job job;
     uint32_t entry;
-    struct verdict verdict;
+    struct verdict verdict; /* before it is decided, */
+    struct verdict decided; /* and then: each try starts afresh */
     struct date taken_on;
     int pictures[RENDITION_COUNT];
     unsigned tries;
@@ -83,7 +103,8 @@ static enum err photo_submit(struct vault *v, struct photo_job *j)
 
     job_clear(&j->job);
     TRY(store_batch_new(&j->job.batch));
-    TRY(photo_decide(v, j->job.batch, s->id, &s->record, s->row_dek, &j->verdict, j->taken_on, j->pictures));
+    j->decided = j->verdict;
+    TRY(photo_decide(v, j->job.batch, s->id, &s->record, s->row_dek, &j->decided, j->taken_on, j->pictures));
     return committer_submit(v->committer, &j->job);
 }
 
@@ -113,12 +134,29 @@ static void photo_done(struct vault *v, struct job *job)
     }
     s->photos--;
     if (!e) {
-        entry_rowed(s, j->entry, j->verdict.outcome);
+        entry_rowed(s, j->entry, &j->decided);
     } else {
         photo_failed(v, s, j->entry, e);
     }
     photo_job_free(j);
     staging_pump(v);
+}
+
+/* What the picture itself says. */
+static void look(struct photo_job *j, const struct shape_image_done *d, struct date declared)
+{
+    char date[DATE_TEXT];
+
+    j->verdict.looked = true;
+    memcpy(j->verdict.phash, d->phash, sizeof j->verdict.phash);
+    j->taken_on = photo_taken_on(declared, d->exif_date, law_today(clock_wall_ms()));
+    if (date_compare(j->taken_on, declared) != 0) {
+        date_format(date, j->taken_on);
+        verdict_note(&j->verdict, "Taken %s by the picture itself.", date);
+    }
+    if (photo_aspect_is_odd(d->width, d->height))
+        verdict_note(&j->verdict, "%" PRIu32 " x %" PRIu32 " is not the shape of a portrait: look at it.",
+                     d->width, d->height);
 }
 
 void staging_image_done(struct vault *v, struct peer *p, struct message *m)
@@ -135,11 +173,16 @@ void staging_image_done(struct vault *v, struct peer *p, struct message *m)
         return;
     }
     im->worker = 0;
+    if (d->flat) {
+        entry_verdict(v, s, im->entry, OUTCOME_PLACEHOLDER);
+        staging_pump(v);
+        return;
+    }
     j = calloc(1, sizeof *j);
     if (j) {
         j->entry = im->entry;
         j->verdict = s->entries[im->entry].verdict;
-        j->taken_on = photo_taken_on(s->record.taken_on, d->exif_date, law_today(clock_wall_ms()));
+        look(j, d, s->record.taken_on);
         for (unsigned i = 0; i < RENDITION_COUNT; i++)
             j->pictures[i] = message_take_fd(m, i);
         j->job.lane = LANE_BULK;

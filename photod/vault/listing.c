@@ -69,29 +69,19 @@ static enum err resume_visit(void *context, const unsigned char *key, size_t key
                              const unsigned char *value, size_t value_len)
 {
     struct staging *s = context;
-    CLEANUP(buf) struct buf *plain = NULL;
-    struct shape_report_row row;
+    struct verdict verdict;
     struct entry *e;
-    struct binding b;
-    struct take t;
-    uint32_t index = 0;
+    uint32_t index;
 
     if (key_len != ROW_KEY_BYTES)
         return ERR_CORRUPT;
-    for (size_t i = SUBJECT_BYTES; i < ROW_KEY_BYTES; i++)
-        index = index << 8 | key[i];
+    index = row_of_key(key);
     if (index >= s->count) /* it lists fewer files than before */
         return ERR_MALFORMED;
     e = &s->entries[index];
-    b = binding_of(SEAL_ROW, s->id, index);
-    TRY(buf_new(&plain, 1024));
-    TRY(envelope_open(plain, s->row_dek, &b, value, value_len));
-    t = TAKE_BYTES(buf_bytes(plain), buf_len(plain));
-    take_report_row(&t, &row);
-    TRY(take_end(&t));
-    memcpy(e->verdict.state_id, row.state_id, sizeof e->verdict.state_id);
-    if (row.outcome != OUTCOME_REVIEW_DECIDED) {
-        entry_rowed(s, index, (enum outcome)row.outcome);
+    TRY(row_open(&verdict, s->row_dek, s->id, index, value, value_len));
+    if (verdict.outcome != OUTCOME_REVIEW_DECIDED) {
+        entry_rowed(s, index, &verdict);
         return OK;
     }
     if (!e->readable)
@@ -99,7 +89,8 @@ static enum err resume_visit(void *context, const unsigned char *key, size_t key
     e->phase = TO_READ;
     e->decided = true;
     e->verdict.candidates[0] = '\0';
-    memcpy(e->verdict.note, row.note, sizeof e->verdict.note);
+    memcpy(e->verdict.state_id, verdict.state_id, sizeof e->verdict.state_id);
+    memcpy(e->verdict.note, verdict.note, sizeof e->verdict.note);
     return OK;
 }
 
@@ -107,11 +98,8 @@ static enum err resume_visit(void *context, const unsigned char *key, size_t key
 
 static enum err judge_child(struct vault *v, struct staging *s, struct entry *e)
 {
-    enum outcome o = OUTCOME_STORED;
-
-    TRY(photo_judge(v, &s->record, e->verdict.state_id, s->record.taken_on, &o));
-    e->verdict.outcome = o;
-    if (o != OUTCOME_STORED)
+    TRY(photo_judge(v, &s->record, &e->verdict, s->record.taken_on));
+    if (e->verdict.outcome != OUTCOME_STORED)
         e->phase = VERDICT;
     return OK;
 }

@@ -1,7 +1,9 @@
 #ifndef PHOTOD_VAULT_PHOTO_H
 #define PHOTOD_VAULT_PHOTO_H
 
+#include "keys/envelope.h"
 #include "lawapi/outcome.h"
+#include "lawapi/same_picture.h"
 #include "photod/vault/batch.h"
 #include "photod/vault/photo_name.h"
 
@@ -14,18 +16,30 @@ struct verdict {
     char file[256];
     char state_id[10]; /* "" when the name gives none */
     enum outcome outcome;
-    char note[PHOTO_NOTE]; /* for the clerk, or "" */
-    char candidates[50];   /* of a row for review, as shape report_row has them */
+    char note[PHOTO_NOTE];               /* for the clerk, or "" */
+    char candidates[50];                 /* of a row for review, as shape report_row has them */
+    unsigned char digest[SUBJECT_BYTES]; /* keyed, of the file's bytes; 0 before they were read */
+    bool looked;                         /* phash is known */
+    unsigned char phash[PHASH_BYTES];
 };
 
-/* Whether a photo of this child may be stored in this batch, before its bytes are read: OUTCOME_STORED if so.
- */
-MUST_CHECK enum err photo_judge(struct vault *v, const struct shape_batch_record *batch, const char *state_id,
-                                struct date taken_on, enum outcome *out);
+/* Adds a few words to the note; what does not fit is left out. */
+void verdict_note(struct verdict *verdict, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* Whether a photo of this child may be stored in this batch, before its bytes are read: outcome STORED if so.
+ */
+MUST_CHECK enum err photo_judge(struct vault *v, const struct shape_batch_record *batch,
+                                struct verdict *verdict, struct date taken_on);
+/* Whether the child's photo was made from the file of this digest; then that is the verdict. */
+MUST_CHECK enum err photo_judge_same(struct vault *v, const struct shape_batch_record *batch,
+                                     struct verdict *verdict, bool *same);
+
+/* The row of that index, as it was put.  Expected: ERR_CORRUPT. */
+MUST_CHECK enum err row_open(struct verdict *out, const struct dek *batch_dek, const unsigned char *batch_id,
+                             uint32_t index, const void *sealed, size_t len);
 /* The rows of files that are not stored; at most ROWS_AT_ONCE. */
 #define ROWS_AT_ONCE 256
-MUST_CHECK enum err rows_put(struct vault *v, struct store_batch *b, const unsigned char *batch_id,
+MUST_CHECK enum err rows_put(struct store_batch *b, const unsigned char *batch_id,
                              const struct dek *batch_dek, const struct verdict *verdicts, size_t count);
 
 /*

@@ -39,6 +39,15 @@ void key_of_member(unsigned char key[static MEMBER_KEY_BYTES], const unsigned ch
     memcpy(key + SUBJECT_BYTES, sid, SID_BYTES);
 }
 
+uint32_t row_of_key(const unsigned char key[static ROW_KEY_BYTES])
+{
+    uint32_t row = 0;
+
+    for (size_t i = SUBJECT_BYTES; i < ROW_KEY_BYTES; i++)
+        row = row << 8 | key[i];
+    return row;
+}
+
 uint64_t generation_of(const unsigned char bytes[static 8])
 {
     uint64_t value = 0;

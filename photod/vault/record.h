@@ -20,6 +20,7 @@ void key_of_rendition(unsigned char key[static RENDITION_KEY_BYTES], const unsig
 void key_of_row(unsigned char key[static ROW_KEY_BYTES], const unsigned char *batch, uint32_t row);
 void key_of_member(unsigned char key[static MEMBER_KEY_BYTES], const unsigned char *batch,
                    const unsigned char *sid);
+uint32_t row_of_key(const unsigned char key[static ROW_KEY_BYTES]);
 /* The number that the last 8 bytes of a key or a member's value hold. */
 uint64_t generation_of(const unsigned char bytes[static 8]);
 
@@ -84,5 +85,6 @@ MUST_CHECK enum err dek_erase(struct store_batch *b, const unsigned char *subjec
 #define INDEX_CASE       "case"
 #define INDEX_META       "meta"
 #define INDEX_ERASED     "erased"
+#define INDEX_PICTURE    "picture" /* of a file's bytes */
 
 #endif

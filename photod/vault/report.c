@@ -2,6 +2,7 @@
 #include "photod/base/clock.h"
 #include "photod/base/log.h"
 #include "photod/vault/batch_roster.h"
+#include "photod/vault/photo.h"
 #include "photod/vault/report.h"
 #include "photod/vault/staging.h"
 #include "photod/wire/bulk.h"
@@ -22,16 +23,21 @@ static enum err report_visit(void *context, const unsigned char *key, size_t key
                              const unsigned char *value, size_t value_len)
 {
     struct report *r = context;
-    struct binding b;
-    uint32_t row = 0;
+    struct pack p = PACK(r->rows);
+    struct shape_report_row row;
+    struct verdict verdict;
 
     if (key_len != ROW_KEY_BYTES)
         return ERR_CORRUPT;
-    for (size_t i = SUBJECT_BYTES; i < ROW_KEY_BYTES; i++)
-        row = row << 8 | key[i];
-    b = binding_of(SEAL_ROW, r->batch, row);
+    TRY(row_open(&verdict, r->dek, r->batch, row_of_key(key), value, value_len));
+    row = (struct shape_report_row){.line = verdict.row + 1, .outcome = (unsigned char)verdict.outcome};
+    memcpy(row.file, verdict.file, sizeof row.file);
+    memcpy(row.state_id, verdict.state_id, sizeof verdict.state_id);
+    memcpy(row.note, verdict.note, sizeof row.note);
+    memcpy(row.candidates, verdict.candidates, sizeof row.candidates);
+    pack_report_row(&p, &row);
     r->count++;
-    return envelope_open(r->rows, r->dek, &b, value, value_len);
+    return pack_end(&p);
 }
 
 static enum err make_report(struct vault *v, const unsigned char *id, struct buf *rows, uint32_t *count)

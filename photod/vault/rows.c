@@ -11,13 +11,13 @@ struct rows_job {
     uint32_t count;
 };
 
-void entry_rowed(struct staging *s, uint32_t index, enum outcome outcome)
+void entry_rowed(struct staging *s, uint32_t index, const struct verdict *verdict)
 {
     s->entries[index].phase = ROWED;
-    s->entries[index].verdict.outcome = outcome;
+    s->entries[index].verdict = *verdict;
     s->rowed++;
-    s->stored += outcome == OUTCOME_STORED;
-    s->review += outcome == OUTCOME_NEEDS_REVIEW;
+    s->stored += verdict->outcome == OUTCOME_STORED;
+    s->review += verdict->outcome == OUTCOME_NEEDS_REVIEW;
 }
 
 static void rows_done(struct vault *v, struct job *j)
@@ -32,7 +32,7 @@ static void rows_done(struct vault *v, struct job *j)
         if (e)
             entry->phase = VERDICT;
         else
-            entry_rowed(s, r->entries[i], entry->verdict.outcome);
+            entry_rowed(s, r->entries[i], &entry->verdict);
     }
     if (e) {
         log_error("report rows could not be committed: %s", err_name(e));
@@ -47,7 +47,7 @@ static enum err submit_rows(struct vault *v, struct staging *s, struct rows_job 
 {
     TRY(store_batch_new(&r->job.batch));
     for (uint32_t i = 0; i < r->count; i++)
-        TRY(rows_put(v, r->job.batch, s->id, s->row_dek, &s->entries[r->entries[i]].verdict, 1));
+        TRY(rows_put(r->job.batch, s->id, s->row_dek, &s->entries[r->entries[i]].verdict, 1));
     r->job.lane = LANE_BULK;
     r->job.done = rows_done;
     return committer_submit(v->committer, &r->job);

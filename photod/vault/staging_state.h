@@ -84,7 +84,7 @@ void entry_to_read(struct staging *s, uint32_t index);
 void entry_lost(struct vault *v, struct staging *s, uint32_t index, enum outcome outcome);
 
 /* The row of this entry is durable. */
-void entry_rowed(struct staging *s, uint32_t index, enum outcome outcome);
+void entry_rowed(struct staging *s, uint32_t index, const struct verdict *verdict);
 /* What a ZIP listed and its index said are known no more. */
 void listing_forget(struct staging *s);
 /* Gives a file its verdict and commits the row. */

@@ -49,6 +49,7 @@ audit() {
 
 for name in photod-vault 'photod-web law' 'photod-web office' 'photod-intake 0' 'photod-intake 1' 'photod-intake 2' photod; do
     day=$((day - 1))
+    must retake
     batch=$(batch_new "$(taken_on)")
     (me=put; batch_put "$batch" --limit-rate 6M >"$scratch/put") &
     put=$!

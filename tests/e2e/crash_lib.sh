@@ -9,6 +9,15 @@ bearer() { # CURL_OPTION...: to the office door; prints the HTTP status, leaves 
 
 batches=/v1/districts/$district/batches
 
+# retake: the same pictures in other files, for the next batch; the same files again would change nothing.
+take=0
+photos_zip=$scratch/photos.zip
+retake() {
+    take=$((take + 1))
+    photos_zip=$scratch/photos.take.zip
+    rm -f "$photos_zip" && "$bin/demo-district" --retake $take "$scratch/photos.zip" "$photos_zip"
+}
+
 # batch_new TAKEN_ON: prints its id; tries until a door answers.
 batch_new() {
     for _ in $(seq 200); do
@@ -25,7 +34,7 @@ batch_new() {
 batch_put() {
     local id=$1
     shift
-    bearer -T "$scratch/photos.zip" -H 'Content-Type: application/zip' -H 'Expect:' "$@" "$office_url$batches/$id/upload"
+    bearer -T "$photos_zip" -H 'Content-Type: application/zip' -H 'Expect:' "$@" "$office_url$batches/$id/upload"
 }
 
 # batch_is ID FIELD: of its state, e.g. .state or .judged; empty when nobody answers.

@@ -24,6 +24,7 @@ ingest() {
     me=ingest
     local id
     while [ -e "$scratch/running" ]; do
+        retake
         id=$(batch_new "$(date -d '60 days ago' +%F)") && batch_send "$id" && batch_wait "$id" || continue
         while [ -e "$scratch/running" ]; do
             batch_commit "$id" && { echo "$id" >>"$scratch/acknowledged"; break; }

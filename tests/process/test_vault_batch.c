@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include "lawapi/outcome.h"
 #include "lawapi/problem.h"
 #include "photod/base/clock.h"
 #include "vault_rig.h"
@@ -249,6 +250,60 @@ START_TEST(a_batch_with_an_erased_child_is_undone)
 }
 END_TEST
 
+/* ---- The same files again ---- */
+
+static uint32_t count_rows(const struct shape_batch_name *ask, enum outcome outcome)
+{
+    CLEANUP(message) struct message m = MESSAGE_NONE;
+    CLEANUP(bulk) struct bulk table = {(const unsigned char *)"", 0};
+    struct shape_report_row row;
+    uint32_t count = 0;
+    struct take t;
+
+    rig_ask(&rig, &rig.office, MSG_BATCH_GET, ask, -1, &m, MSG_BATCH_REPORT);
+    ck_assert_int_eq(bulk_map(&table, m.fds[0], 1u << 24), OK);
+    t = TAKE_BYTES(table.bytes, table.len);
+    while (take_more(&t)) {
+        take_report_row(&t, &row);
+        count += row.outcome == (unsigned)outcome;
+    }
+    ck_assert_int_eq(take_end(&t), OK);
+    return count;
+}
+
+START_TEST(the_same_files_again_are_not_judged_and_change_nothing)
+{
+    struct rig_picture pictures[5] = {
+        {.bytes = "a"}, {.bytes = "b"}, {.bytes = "c"}, {.bytes = "d"}, {.bytes = "e"}};
+    struct shape_batch_name first, again, changed;
+    struct shape_batch_state s;
+
+    for (unsigned i = 0; i < 5; i++)
+        memset(pictures[i].done.phash, (int)(i * 51), sizeof pictures[i].done.phash);
+    rig_roster(&rig, 5);
+    ck_assert_uint_eq(rig_judge_all(&rig, rig_batch(&rig, &first), 5, pictures), 5);
+    ck_assert_uint_eq(rig_batch_staged(&rig, &first).stored, 5);
+    commit(&first);
+    ck_assert_uint_eq(rig_judge_all(&rig, rig_batch(&rig, &again), 5, pictures), 0);
+    ck_assert_uint_eq(rig_batch_staged(&rig, &again).stored, 0);
+    ck_assert_uint_eq(count_rows(&again, OUTCOME_ALREADY_STORED), 5);
+    s = rig_batch_step(&rig, &again, MSG_BATCH_COMMIT);
+    ck_assert_uint_eq(s.photos + s.earlier, 0);
+    expect_left(5, 1);
+
+    pictures[2].bytes = "another";
+    ck_assert_uint_eq(rig_judge_all(&rig, rig_batch(&rig, &changed), 5, pictures), 1);
+    ck_assert_uint_eq(rig_batch_staged(&rig, &changed).stored, 1);
+    ck_assert_uint_eq(count_rows(&changed, OUTCOME_ALREADY_STORED), 4);
+    undo(&changed);
+    undo(&first); /* a commit that changed nothing stands in nobody's way */
+    expect_left(5, 0);
+    ck_assert_uint_eq(rig_judge_all(&rig, rig_batch(&rig, &again), 5, pictures), 5);
+    ck_assert_uint_eq(rig_batch_staged(&rig, &again).stored, 5);
+    rig_stop(&rig);
+}
+END_TEST
+
 /* ---- The night ---- */
 
 static struct shape_purged purge(void)
@@ -320,6 +375,7 @@ int main(void)
         a_batch_being_judged_is_not_undone,
         an_undo_goes_on_after_each_kill,
         a_batch_with_an_erased_child_is_undone,
+        the_same_files_again_are_not_judged_and_change_nothing,
         what_no_undo_can_bring_back_goes_at_night,
         a_purge_during_an_undo_ends_and_leaves_the_same,
     };

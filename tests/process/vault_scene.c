@@ -200,26 +200,6 @@ struct shape_batch_state rig_batch_staged(struct rig *r, const struct shape_batc
     return m.is.batch_state;
 }
 
-void rig_judge(struct rig *r, struct channel *zip)
-{
-    const struct shape_image_done done = {.width = 1200, .height = 1500};
-    const struct shape_zip_listed one = {.count = 1};
-    CLEANUP(message) struct message m = MESSAGE_NONE;
-    struct channel *image;
-    int pictures[3];
-
-    rig_worker_say(r, zip, MSG_ZIP_LISTED, &one, rig_listing(1), STATE_ZIP);
-    rig_worker_hear(zip, &m, MSG_ZIP_READ);
-    rig_worker_say(r, zip, MSG_ZIP_BYTES, &m.is.zip_index, rig_bulk("jpeg", 4), STATE_ZIP);
-    image = rig_worker_asked(r, MSG_IMAGE, STATE_IDLE, &m);
-    rig_pictures(pictures);
-    ck_assert_int_eq(channel_send(image, MSG_IMAGE_DONE, 0, &done, pictures, 3, true), OK);
-    for (unsigned i = 0; i < 3; i++)
-        (void)close(pictures[i]);
-    rig_worker_hear(zip, &m, MSG_ZIP_CLOSE);
-    zip->state = STATE_IDLE;
-}
-
 /* The worker answers what it was asked; false: it is to let the ZIP go. */
 static bool judge_one(struct rig *r, struct channel *c, const struct rig_picture *pictures, uint32_t *images)
 {
@@ -246,6 +226,8 @@ static bool judge_one(struct rig *r, struct channel *c, const struct rig_picture
     }
     ck_assert_int_eq(m.type, MSG_IMAGE);
     ck_assert_int_eq(bulk_map(&entry, m.fds[0], 64), OK);
+    for (unsigned i = 0; i < sizeof done.phash; i++) /* no two alike, nor near */
+        done.phash[i] = (unsigned char)rand();
     if (pictures)
         done = pictures[strtoul((const char *)entry.bytes, NULL, 10)].done;
     rig_pictures(fds);
@@ -277,6 +259,11 @@ uint32_t rig_judge_all(struct rig *r, struct channel *zip, uint32_t count, const
                 more = judge_one(r, &r->workers[i], pictures, &images);
     }
     return images;
+}
+
+void rig_judge(struct rig *r, struct channel *zip)
+{
+    ck_assert_uint_eq(rig_judge_all(r, zip, 1, NULL), 1);
 }
 
 struct shape_batch_state rig_batch_step(struct rig *r, const struct shape_batch_name *ask, enum msg step)

@@ -34,6 +34,8 @@ static const char help[] =
     "  demo-district --expected WHO --width W --height H --out FILE.png [--seed N] [--students N]\n"
     "      Writes what a rendition of WHO (a State ID, or a line of the roster from 1) should\n"
     "      show: upright, sRGB, fit inside W x H, never enlarged.\n"
+    "  demo-district --retake N PHOTOS.zip NEW.zip\n"
+    "      Writes the same pictures into files of other bytes, as if exported again.\n"
     "  demo-district --psnr A B\n"
     "      Prints how alike two pictures of one size are, in dB (100.00: identical).\n"
     "\n"
@@ -44,7 +46,7 @@ static const char help[] =
 enum { EXIT_USAGE = 2 };
 
 struct wish {
-    const char *out, *read_code, *expected, *psnr, *psnr_with;
+    const char *out, *read_code, *expected, *psnr, *retake, *first, *second;
     const char *seed, *students, *district, *today, *scale, *width, *height;
     bool as_tagged, help;
 };
@@ -63,6 +65,7 @@ static const struct option options[] = {
     {"width", required_argument, NULL, 'w'},
     {"height", required_argument, NULL, 'h'},
     {"psnr", required_argument, NULL, 'p'},
+    {"retake", required_argument, NULL, 'k'},
     {"help", no_argument, NULL, '?'},
     {NULL, 0, NULL, 0},
 };
@@ -75,7 +78,7 @@ static enum err parse_wish(struct wish *wish, int argc, char **argv)
         const char **text;
     } texts[] = {{'o', &wish->out},   {'s', &wish->seed},   {'n', &wish->students},  {'d', &wish->district},
                  {'t', &wish->today}, {'c', &wish->scale},  {'r', &wish->read_code}, {'e', &wish->expected},
-                 {'w', &wish->width}, {'h', &wish->height}, {'p', &wish->psnr}};
+                 {'w', &wish->width}, {'h', &wish->height}, {'p', &wish->psnr},      {'k', &wish->retake}};
     int letter, index = -1;
 
     opterr = 0;
@@ -90,8 +93,10 @@ static enum err parse_wish(struct wish *wish, int argc, char **argv)
         wish->help |= letter == '?';
         index = -1;
     }
-    if (wish->psnr && optind < argc)
-        wish->psnr_with = argv[optind++];
+    if ((wish->psnr || wish->retake) && optind < argc)
+        wish->first = argv[optind++];
+    if (wish->retake && optind < argc)
+        wish->second = argv[optind++];
     if (optind < argc)
         return say(ERR_MALFORMED, "%s is one word too many; see --help", argv[optind]);
     return OK;
@@ -204,7 +209,7 @@ static enum err print_psnr(const struct wish *wish)
 {
     double decibels;
 
-    TRY(picture_psnr(&decibels, wish->psnr, wish->psnr_with));
+    TRY(picture_psnr(&decibels, wish->psnr, wish->first));
     printf("%.2f\n", decibels);
     return OK;
 }
@@ -230,8 +235,8 @@ int main(int argc, char **argv)
         fputs(help, stdout);
         return EXIT_SUCCESS;
     }
-    if (wish.psnr && !wish.psnr_with) {
-        (void)say(ERR_MALFORMED, "--psnr needs two pictures");
+    if ((wish.psnr && !wish.first) || (wish.retake && !wish.second)) {
+        (void)say(ERR_MALFORMED, "--psnr needs two pictures, --retake two ZIPs");
         return EXIT_USAGE;
     }
     if (VIPS_INIT(argv[0])) {
@@ -244,6 +249,8 @@ int main(int argc, char **argv)
         e = print_code(&wish);
     else if (wish.psnr)
         e = print_psnr(&wish);
+    else if (wish.retake)
+        e = zip_retake(wish.first, wish.second, wish.retake);
     else
         e = make(&wish, &usage);
     vips_shutdown();

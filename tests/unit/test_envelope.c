@@ -267,6 +267,22 @@ START_TEST(a_cpu_without_aes_seals_with_the_other_suite_and_refuses_aes)
 }
 END_TEST
 
+START_TEST(a_digest_is_of_its_key_and_its_bytes)
+{
+    unsigned char first[DEK_DIGEST_BYTES], second[DEK_DIGEST_BYTES];
+    CLEANUP(dek) struct dek *other = NULL;
+
+    ck_assert_int_eq(dek_new(&other), OK);
+    dek_digest(first, key, plain, PLAIN_LEN);
+    dek_digest(second, key, plain, PLAIN_LEN);
+    ck_assert_mem_eq(first, second, sizeof first);
+    dek_digest(second, key, plain, PLAIN_LEN - 1);
+    ck_assert_mem_ne(first, second, sizeof first);
+    dek_digest(second, other, plain, PLAIN_LEN);
+    ck_assert_mem_ne(first, second, sizeof first);
+}
+END_TEST
+
 START_TEST(suites_have_names)
 {
     ck_assert_str_eq(suite_name(SUITE_AES_256_GCM), "AES-256-GCM");
@@ -297,6 +313,7 @@ int main(void)
     tcase_add_test(c, a_mebibyte_goes_through);
     tcase_add_test(c, a_full_buffer_is_a_limit_and_stays_as_it_was);
     tcase_add_test(c, a_cpu_without_aes_seals_with_the_other_suite_and_refuses_aes);
+    tcase_add_test(c, a_digest_is_of_its_key_and_its_bytes);
     tcase_add_test(c, suites_have_names);
     srunner_run_all(r, CK_NORMAL);
     failed = srunner_ntests_failed(r);
