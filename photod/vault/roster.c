@@ -1,31 +1,25 @@
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
-#include "lawapi/expiry.h"
-#include "lawapi/names.h"
-#include "lawapi/outcome.h"
-#include "photod/base/clock.h"
 #include "photod/base/log.h"
 #include "photod/vault/auth.h"
 #include "photod/vault/batch_roster.h"
 #include "photod/vault/erasure.h"
 #include "photod/vault/roster.h"
+#include "photod/vault/roster_apply.h"
 #include "photod/vault/staging.h"
-#include "photod/vault/student.h"
 #include "photod/vault/worker.h"
 #include "photod/wire/bulk.h"
 
 #define ROSTER_MAX (64u << 20)
-#define TABLE_MAX  (256u << 20)
-#define REPORT_MAX (64u << 20)
-#define ROWS_MAX   200000
 #define JOBS_MAX   16 /* each holds a whole file in memory */
 
 /*
  * A roster's life:
  *   waiting   whole in memory as a sealed memfd, no worker yet
  *   parsing   a worker reads it
- *   applying  its changes are with the committing thread
+ *   deciding  its rows become a batch, some at each turn
+ *   applying  that batch is with the committing thread
  */
 struct roster_job {
     struct job job;
@@ -41,10 +35,10 @@ struct roster_job {
     int table_fd;    /* the worker's rows, kept to decide again after a conflict */
     uint64_t worker; /* peer id; 0: none */
     unsigned tries;
-    struct shape_roster_report report;
-    struct buf *refused; /* rows of shape report_row */
+    uint64_t reader; /* who read it */
     struct shape_roster_summary summary;
-    bool erases;
+    bool deciding;
+    struct roster_apply apply;
 };
 
 static void roster_free(struct vault *v, struct roster_job *r)
@@ -55,7 +49,7 @@ static void roster_free(struct vault *v, struct roster_job *r)
             break;
         }
     job_clear(&r->job);
-    buf_free(r->refused);
+    roster_apply_clear(&r->apply);
     dek_free(r->batch_dek);
     if (r->fd >= 0)
         (void)close(r->fd);
@@ -211,192 +205,15 @@ void roster_fault(struct vault *v, struct peer *p, struct message *m)
     staging_wake(v);
 }
 
-/* ---- One row ---- */
-
-static enum err put_student(struct vault *v, struct store_batch *b, const struct student *s,
-                            const struct shape_roster_row *row)
-{
-    CLEANUP(heap) struct shape_student_record *r = calloc(1, sizeof *r);
-    CLEANUP(buf) struct buf *plain = NULL;
-    CLEANUP(dek) struct dek *d = NULL;
-    struct pack p;
-    enum err e;
-
-    if (!r)
-        return ERR_NOMEM;
-    memcpy(r->state_id, row->state_id, sizeof r->state_id);
-    memcpy(r->last, row->last, sizeof r->last);
-    memcpy(r->first, row->first, sizeof r->first);
-    memcpy(r->middle, row->middle, sizeof r->middle);
-    memcpy(r->gender, row->gender, sizeof r->gender);
-    r->born = row->born;
-    memcpy(r->district, row->district, sizeof r->district);
-    memcpy(r->school, row->school, sizeof r->school);
-    memcpy(r->grade, row->grade, sizeof r->grade);
-    memcpy(r->homeroom, row->homeroom, sizeof r->homeroom);
-    r->filed_ms = (uint64_t)clock_wall_ms();
-    TRY(buf_new(&plain, 4096));
-    p = PACK(plain);
-    pack_student_record(&p, r);
-    TRY(pack_end(&p));
-    e = dek_load(v, s->sid, 0, &d);
-    if (e == ERR_NOTFOUND)
-        e = dek_make(v, b, s->sid, 0, &d);
-    TRY(e);
-    return record_put(v, b, KIND_STUDENT, SEAL_STUDENT, s->sid, d, plain);
-}
-
-static enum err apply_row(struct vault *v, struct roster_job *r, const struct shape_roster_row *row,
-                          struct date today)
-{
-    CLEANUP(heap) struct student *s = calloc(1, sizeof *s);
-    struct consent_entry entry = {
-        .answer = (enum consent_answer)row->opt_in, .on = row->opt_in_on, .filed = today};
-    struct store_batch *b = r->job.batch;
-    enum err e;
-
-    if (!s)
-        return ERR_NOMEM;
-    memcpy(entry.district, row->district, sizeof entry.district);
-    e = student_load(s, v, row->state_id);
-    if (!e)
-        e = student_expect(s, b);
-    if (!e)
-        e = student_add_answer(s, v, b, &entry);
-    if (!e && student_consent(s, v, today) == CONSENT_STATE_IN) {
-        e = put_student(v, b, s, row);
-    } else if (!e && student_consent(s, v, today) == CONSENT_STATE_OUT && record_is_there(&s->details)) {
-        e = student_erase(s, v, b, "opted-out");
-        r->report.withdrawn++;
-        r->erases = true;
-    }
-    student_clear(s);
-    return e;
-}
-
-/* ---- The whole ---- */
-
-static enum err refuse_row(struct roster_job *r, const struct shape_roster_row *row, enum outcome outcome)
-{
-    struct shape_report_row out = {.line = row->line, .outcome = (unsigned char)outcome};
-    struct pack p = PACK(r->refused);
-
-    r->report.refused++;
-    memcpy(out.state_id, row->state_id, sizeof out.state_id);
-    pack_report_row(&p, &out);
-    return pack_end(&p);
-}
-
-static enum outcome judge_row(const struct roster_job *r, const struct shape_roster_row *row)
-{
-    if (row->fault[0])
-        return worker_fault(row->fault, OUTCOME_ROW_ENCODING);
-    if (strcmp(row->district, r->actor.district) != 0)
-        return OUTCOME_DISTRICT_MISMATCH;
-    if (!is_state_id(row->state_id))
-        return OUTCOME_STATE_ID_MALFORMED;
-    if (row->opt_in > CONSENT_OUT)
-        return OUTCOME_OPT_IN_MALFORMED;
-    return OUTCOME_ACCEPTED;
-}
-
-struct line_of_id {
-    char state_id[STATE_ID_TEXT];
-    uint32_t line;
-};
-
-static int by_id(const void *a, const void *b)
-{
-    const struct line_of_id *x = a, *y = b;
-    int order = strcmp(x->state_id, y->state_id);
-
-    return order ? order : (x->line > y->line) - (x->line < y->line);
-}
-
-/* The State IDs of the good rows, sorted, so that the second line of one child is found. */
-static enum err list_ids(const struct roster_job *r, const struct bulk *table, struct line_of_id **out,
-                         size_t *count)
-{
-    CLEANUP(heap) struct line_of_id *ids = NULL;
-    struct take t = TAKE_BYTES(table->bytes, table->len);
-    struct shape_roster_row row;
-    size_t n = 0, max = 0, lines = 0;
-
-    while (take_more(&t)) {
-        take_roster_row(&t, &row);
-        if (++lines > ROWS_MAX)
-            return ERR_MALFORMED;
-        if (t.err || judge_row(r, &row) != OUTCOME_ACCEPTED)
-            continue;
-        if (n == max) {
-            struct line_of_id *more = realloc(ids, (max = max ? 2 * max : 1024) * sizeof *more);
-
-            if (!more)
-                return ERR_NOMEM;
-            ids = more;
-        }
-        memcpy(ids[n].state_id, row.state_id, STATE_ID_TEXT);
-        ids[n++].line = row.line;
-    }
-    TRY(take_end(&t));
-    if (n)
-        qsort(ids, n, sizeof *ids, by_id);
-    *count = n;
-    *out = TAKE(ids);
-    return OK;
-}
-
-static bool is_repeated(const struct line_of_id *ids, size_t count, const struct shape_roster_row *row)
-{
-    struct line_of_id key = {.line = row->line};
-    const struct line_of_id *found;
-
-    memcpy(key.state_id, row->state_id, STATE_ID_TEXT - 1);
-    found = bsearch(&key, ids, count, sizeof *ids, by_id);
-    return found && found > ids && strcmp(found[-1].state_id, found->state_id) == 0;
-}
-
-static enum err apply_rows(struct vault *v, struct roster_job *r, const struct bulk *table)
-{
-    CLEANUP(heap) struct line_of_id *ids = NULL;
-    struct take t = TAKE_BYTES(table->bytes, table->len);
-    struct date today = law_today(clock_wall_ms());
-    struct shape_roster_row row;
-    size_t count = 0;
-
-    TRY(list_ids(r, table, &ids, &count));
-    while (take_more(&t)) {
-        enum outcome o;
-
-        take_roster_row(&t, &row);
-        if (t.err)
-            break;
-        r->report.lines++;
-        o = judge_row(r, &row);
-        if (o == OUTCOME_ACCEPTED && is_repeated(ids, count, &row))
-            o = OUTCOME_STATE_ID_REPEATED;
-        if (o != OUTCOME_ACCEPTED) {
-            TRY(refuse_row(r, &row, o));
-            continue;
-        }
-        r->report.in += row.opt_in == CONSENT_IN;
-        r->report.out += row.opt_in == CONSENT_OUT;
-        r->report.blank += row.opt_in == CONSENT_BLANK;
-        if (!r->goes_with_batch)
-            TRY(apply_row(v, r, &row, today));
-    }
-    return take_end(&t);
-}
+/* ---- Deciding ---- */
 
 static void roster_done(struct vault *v, struct job *j);
 
 static enum err write_rows(struct job *j)
 {
-    CLEANUP(bulk) struct bulk table = {(const unsigned char *)"", 0};
     struct roster_job *r = (struct roster_job *)j;
 
-    TRY(bulk_map(&table, r->table_fd, TABLE_MAX));
-    return batch_roster_write(r->vault, r->batch, r->batch_dek, table.bytes, table.len);
+    return batch_roster_write(r->vault, r->batch, r->batch_dek, r->apply.table.bytes, r->apply.table.len);
 }
 
 /* Its rows stand in the spool before the batch says that it has them. */
@@ -409,57 +226,97 @@ static enum err go_with_batch(struct vault *v, struct roster_job *r)
     return OK;
 }
 
-static enum err decide(struct vault *v, struct roster_job *r)
+static enum err submit(struct vault *v, struct roster_job *r)
 {
-    CLEANUP(bulk) struct bulk table = {(const unsigned char *)"", 0};
+    const struct shape_roster_report *report = &r->apply.report;
     struct leaf l;
 
     job_clear(&r->job);
-    buf_free(r->refused);
-    r->refused = NULL;
-    r->report = (struct shape_roster_report){.lines = 0};
-    memcpy(r->report.format, r->summary.format, sizeof r->report.format);
-    TRY(bulk_map(&table, r->table_fd, TABLE_MAX));
-    TRY(buf_new(&r->refused, REPORT_MAX));
-    TRY(store_batch_new(&r->job.batch));
-    TRY(apply_rows(v, r, &table));
+    r->job.batch = TAKE(r->apply.batch);
     if (r->goes_with_batch)
         TRY(go_with_batch(v, r));
     leaf_begin(&l, r->goes_with_batch ? "batch-roster" : "roster");
     leaf_actor(&l, v, &r->actor);
     if (r->goes_with_batch)
         leaf_hex(&l, "batch", r->batch, sizeof r->batch);
-    leaf_number(&l, "lines", r->report.lines);
-    leaf_number(&l, "in", r->report.in);
-    leaf_number(&l, "out", r->report.out);
-    leaf_number(&l, "blank", r->report.blank);
-    leaf_number(&l, "refused", r->report.refused);
+    leaf_number(&l, "lines", report->lines);
+    leaf_number(&l, "in", report->in);
+    leaf_number(&l, "out", report->out);
+    leaf_number(&l, "blank", report->blank);
+    leaf_number(&l, "refused", report->refused);
     TRY(leaf_add(&l, v, r->job.batch, NULL));
     r->job.lane = LANE_BULK;
     r->job.done = roster_done;
+    r->deciding = false;
     return committer_submit(v->committer, &r->job);
 }
+
+/* The worker's table makes no sense. */
+static void blame_reader(struct vault *v, struct roster_job *r)
+{
+    struct peer *p = peer_find(v, (struct asker){r->reader, 0});
+
+    refuse_known(v, r->to, &r->actor, PROBLEM_ROSTER_UNUSABLE, "the file could not be read", NULL);
+    roster_free(v, r);
+    if (p)
+        peer_distrust(v, p, "a roster that does not parse");
+}
+
+/* Ends it, unless all is well. */
+static void check(struct vault *v, struct roster_job *r, enum err e)
+{
+    if (e == ERR_MALFORMED || e == ERR_LIMIT)
+        blame_reader(v, r);
+    else if (e)
+        give_up(v, r, e);
+}
+
+static void decide(struct vault *v, struct roster_job *r)
+{
+    r->deciding = true;
+    check(v, r, roster_apply_begin(&r->apply, r->table_fd, &r->summary, r->goes_with_batch));
+}
+
+bool rosters_decide(struct vault *v)
+{
+    struct roster_job *oldest = NULL;
+    bool whole;
+    enum err e;
+
+    for (struct roster_job *r = v->rosters; r; r = r->next)
+        if (r->deciding)
+            oldest = r;
+    if (!oldest)
+        return false;
+    e = roster_apply_some(&oldest->apply, v, &oldest->actor, &whole);
+    if (!e && whole)
+        e = submit(v, oldest);
+    check(v, oldest, e);
+    return true;
+}
+
+/* ---- The end ---- */
 
 static void roster_done(struct vault *v, struct job *j)
 {
     struct roster_job *r = (struct roster_job *)j;
+    struct roster_apply *a = &r->apply;
     CLEANUP(fd) int fd = -1;
     enum err e = job_result(j);
 
     if (j->outcome.result == STORE_CONFLICT && ++r->tries < VAULT_TRIES) {
-        e = decide(v, r);
-        if (!e)
-            return;
+        decide(v, r);
+        return;
     }
     if (!e)
-        e = bulk_new(&fd, buf_bytes(r->refused), buf_len(r->refused));
+        e = bulk_new(&fd, buf_bytes(a->rows), buf_len(a->rows));
     if (e) {
         give_up(v, r, e);
         return;
     }
-    r->report.leaf = j->outcome.first_leaf;
-    answer(v, r->to, MSG_ROSTER_REPORT, &r->report, &fd, 1);
-    if (r->erases)
+    a->report.leaf = j->outcome.first_leaf;
+    answer(v, r->to, MSG_ROSTER_REPORT, &a->report, &fd, 1);
+    if (a->erases)
         erasures_finish(v);
     roster_free(v, r);
 }
@@ -467,21 +324,14 @@ static void roster_done(struct vault *v, struct job *j)
 void roster_parsed(struct vault *v, struct peer *p, struct message *m)
 {
     struct roster_job *r = roster_of(v, p);
-    enum err e;
 
     worker_answered(p, STATE_IDLE);
     if (r) {
         r->worker = 0;
+        r->reader = p->id;
         r->table_fd = message_take_fd(m, 0);
         r->summary = m->is.roster_summary;
-        e = decide(v, r);
-        if (e == ERR_MALFORMED || e == ERR_LIMIT) {
-            refuse_known(v, r->to, &r->actor, PROBLEM_ROSTER_UNUSABLE, "the file could not be read", NULL);
-            roster_free(v, r);
-            peer_distrust(v, p, "a roster that does not parse");
-        } else if (e) {
-            give_up(v, r, e);
-        }
+        decide(v, r);
     }
     staging_wake(v);
 }

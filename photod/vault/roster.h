@@ -5,7 +5,7 @@
 
 /*
  * Rosters: who is enrolled, and what each family answered.  Read by a
- * worker, applied here in one transaction: all good rows, or none.  Only of
+ * worker, applied here in one transaction, decided by slices: all good rows, or none.  Only of
  * students opted in is anything kept but the answers.
  */
 struct roster_job;
@@ -15,6 +15,8 @@ void answer_roster_open(struct vault *v, struct peer *p, struct message *m);
 void roster_start(struct vault *v, struct asker to, struct upload *u);
 /* A worker may be free. */
 void rosters_wake(struct vault *v);
+/* Decides a slice of the oldest roster that was read.  Whether there was one: then another is due at once. */
+bool rosters_decide(struct vault *v);
 
 /* What workers answer. */
 void roster_parsed(struct vault *v, struct peer *p, struct message *m);

@@ -264,6 +264,8 @@ static void tick(struct vault *v)
 
 void vault_serve(struct vault *v)
 {
+    bool busy = false;
+
     while (!v->stopping) {
         struct round r = {.count = 0};
 
@@ -275,7 +277,7 @@ void vault_serve(struct vault *v)
             if (p->outbox)
                 r.fds[r.count - 1].events |= POLLOUT;
         }
-        if (poll(r.fds, r.count, TICK_MS) < 0 && errno != EINTR) {
+        if (poll(r.fds, r.count, busy ? 0 : TICK_MS) < 0 && errno != EINTR) {
             log_errno("poll");
             return;
         }
@@ -287,6 +289,7 @@ void vault_serve(struct vault *v)
         if (r.fds[2].revents & POLLIN)
             admin_accept(v);
         serve_ready(v, &r, false);
+        busy = rosters_decide(v);
         tick(v);
         peers_sweep(v);
     }

@@ -1,6 +1,10 @@
 /* photod-vault itself; the test plays workers that hand over rosters as no honest worker does. */
 #include <check.h>
+#include <signal.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
+#include "lawapi/outcome.h"
 #include "lawapi/problem.h"
 #include "vault_rig.h"
 
@@ -136,12 +140,234 @@ START_TEST(a_roster_that_three_workers_die_of_is_unusable)
 }
 END_TEST
 
+/* ---- What becomes of the rows ---- */
+
+static int table_of(const struct shape_roster_row *rows, size_t count)
+{
+    CLEANUP(buf) struct buf *b = NULL;
+    struct pack p;
+
+    ck_assert_int_eq(buf_new(&b, 1u << 20), OK);
+    p = PACK(b);
+    for (size_t i = 0; i < count; i++)
+        pack_roster_row(&p, &rows[i]);
+    ck_assert_int_eq(pack_end(&p), OK);
+    return rig_bulk(buf_bytes(b), buf_len(b));
+}
+
+struct reported {
+    struct shape_roster_report report;
+    struct shape_report_row rows[8];
+    unsigned count;
+};
+
+static struct reported apply(const struct shape_roster_row *rows, size_t count,
+                             const struct shape_roster_summary *summary)
+{
+    CLEANUP(message) struct message m = MESSAGE_NONE;
+    __attribute__((cleanup(bulk_cleanup))) struct bulk table = {0};
+    struct channel *worker = rig_roster_parsing(&rig);
+    uint32_t question = rig.request;
+    struct reported out = {.count = 0};
+    struct take t;
+
+    rig_worker_say(&rig, worker, MSG_ROSTER_PARSED, summary, table_of(rows, count), STATE_IDLE);
+    rig.request = question;
+    rig_hear(&rig, &rig.office, &m);
+    ck_assert_int_eq(m.type, MSG_ROSTER_REPORT);
+    out.report = m.is.roster_report;
+    ck_assert_int_eq(bulk_map(&table, m.fds[0], 1u << 20), OK);
+    t = TAKE_BYTES(table.bytes, table.len);
+    while (take_more(&t) && out.count < 8)
+        take_report_row(&t, &out.rows[out.count++]);
+    ck_assert_int_eq(take_end(&t), OK);
+    return out;
+}
+
+static struct shape_roster_row row_of(uint32_t line, const char *state_id, const char *last, unsigned opt_in)
+{
+    struct shape_roster_row row = {.line = line, .opt_in = (unsigned char)opt_in, .born = {2015, 5, 17}};
+
+    (void)snprintf(row.district, sizeof row.district, "%s", RIG_DISTRICT);
+    (void)snprintf(row.state_id, sizeof row.state_id, "%s", state_id);
+    (void)snprintf(row.last, sizeof row.last, "%s", last);
+    (void)snprintf(row.first, sizeof row.first, "%s", *last ? "Jo" : "");
+    return row;
+}
+
+static uint64_t students(void)
+{
+    CLEANUP(message) struct message m = MESSAGE_NONE;
+
+    rig_ask(&rig, &rig.ctl, MSG_STATUS, NULL, -1, &m, MSG_STATUS_ANSWER);
+    return m.is.status.students;
+}
+
+START_TEST(an_answer_without_a_name_is_kept_and_waits_for_the_roster)
+{
+    const struct shape_roster_row answer = row_of(2, RIG_CHILD, "", 1),
+                                  named = row_of(2, RIG_CHILD, "Doe", 0);
+    struct reported got = apply(&answer, 1, &rig_summary);
+
+    ck_assert_uint_eq(got.report.in, 1);
+    ck_assert_uint_eq(got.count, 1);
+    ck_assert_int_eq(got.rows[0].outcome, OUTCOME_ACCEPTED);
+    ck_assert_str_eq(got.rows[0].state_id, RIG_CHILD);
+    ck_assert_ptr_nonnull(strstr(got.rows[0].note, "no name"));
+    ck_assert_ptr_nonnull(strstr(got.rows[0].note, "No roster listed"));
+    ck_assert_uint_eq(students(), 0);
+    got = apply(&named, 1, &rig_summary); /* its blank does not overwrite the answer */
+    ck_assert_uint_eq(got.count, 0);
+    ck_assert_uint_eq(students(), 1);
+    got = apply(&answer, 1, &rig_summary); /* nor the missing name the record */
+    ck_assert_uint_eq(got.count, 0);
+    ck_assert_uint_eq(students(), 1);
+    rig_stop(&rig);
+}
+END_TEST
+
+START_TEST(an_out_without_a_name_erases_too)
+{
+    const struct shape_roster_row named = row_of(2, RIG_CHILD, "Doe", 1), out = row_of(2, RIG_CHILD, "", 2);
+    struct reported got = apply(&named, 1, &rig_summary);
+
+    ck_assert_uint_eq(students(), 1);
+    got = apply(&out, 1, &rig_summary);
+    ck_assert_uint_eq(got.report.withdrawn, 1);
+    ck_assert_uint_eq(got.count, 0);
+    ck_assert_uint_eq(students(), 0);
+    rig_stop(&rig);
+}
+END_TEST
+
+START_TEST(lines_of_one_child_that_contradict_each_other_are_all_refused)
+{
+    struct shape_roster_row rows[] = {row_of(2, RIG_CHILD, "Doe", 1), row_of(3, "012345679", "Roe", 1),
+                                      row_of(4, RIG_CHILD, "Doe", 2), row_of(5, "012345679", "Roe", 1)};
+    struct reported got;
+
+    (void)snprintf(rows[2].fault, sizeof rows[2].fault, "state-id-repeated");
+    got = apply(rows, 4, &rig_summary);
+    ck_assert_uint_eq(got.report.lines, 4);
+    ck_assert_uint_eq(got.report.in, 1);
+    ck_assert_uint_eq(got.report.out, 0);
+    ck_assert_uint_eq(got.report.refused, 2);
+    ck_assert_uint_eq(got.count, 3);
+    ck_assert_uint_eq(got.rows[0].line, 2);
+    ck_assert_int_eq(got.rows[0].outcome, OUTCOME_STATE_ID_REPEATED);
+    ck_assert_uint_eq(got.rows[1].line, 4);
+    ck_assert_int_eq(got.rows[1].outcome, OUTCOME_STATE_ID_REPEATED);
+    ck_assert_uint_eq(got.rows[2].line, 5);
+    ck_assert_int_eq(got.rows[2].outcome, OUTCOME_ACCEPTED);
+    ck_assert_ptr_nonnull(strstr(got.rows[2].note, "counts once"));
+    ck_assert_uint_eq(students(), 1);
+    rig_stop(&rig);
+}
+END_TEST
+
+START_TEST(notes_and_what_is_said_of_the_header_stand_in_the_report)
+{
+    const struct shape_roster_summary summary = {
+        .format = "CSV with header row, 5 columns, UTF-8", .line = 1, .note = "Columns passed over: X."};
+    struct shape_roster_row row = row_of(2, RIG_CHILD, "Doe", 1);
+    struct reported got;
+
+    row.notes = UINT32_MAX; /* also bits that mean nothing */
+    got = apply(&row, 1, &summary);
+    ck_assert_uint_eq(got.report.refused, 0);
+    ck_assert_uint_eq(got.count, 2);
+    ck_assert_uint_eq(got.rows[0].line, 1);
+    ck_assert_str_eq(got.rows[0].note, "Columns passed over: X.");
+    ck_assert_ptr_nonnull(strstr(got.rows[1].note, "leading zeros"));
+    ck_assert_str_eq(got.report.format, summary.format);
+    rig_stop(&rig);
+}
+END_TEST
+
+/* ---- In slices ---- */
+
+#define WAITING 20
+
+/*
+ * What waits when the roster's rows come is decided before them: photoctl is
+ * heard once a turn, so WAITING leaves of its stand below the roster's only
+ * if its rows take more turns than that.
+ */
+START_TEST(lookups_and_others_are_decided_between_the_slices_of_a_roster)
+{
+    CLEANUP(message) struct message m = MESSAGE_NONE;
+    struct channel *worker = rig_roster_parsing(&rig);
+    struct shape_lookup ask = rig_lookup(&rig, RIG_CHILD);
+    uint32_t roster = rig.request, lookup, asked[WAITING];
+    uint64_t newest;
+
+    ck_assert_int_eq(kill(rig.pid, SIGSTOP), 0);
+    ck_assert_int_eq(waitpid(rig.pid, NULL, WUNTRACED), rig.pid);
+    rig_worker_say(&rig, worker, MSG_ROSTER_PARSED, &rig_summary, rig_roster_table(20000), STATE_IDLE);
+    for (unsigned i = 0; i < WAITING; i++) {
+        struct shape_district_add add = {.name = "Waiting"};
+
+        (void)snprintf(add.district, sizeof add.district, "%04u", 1000 + i);
+        asked[i] = rig_send(&rig, &rig.ctl, MSG_DISTRICT_ADD, &add, -1);
+    }
+    lookup = rig_send(&rig, &rig.law, MSG_LOOKUP, &ask, -1);
+    ck_assert_int_eq(kill(rig.pid, SIGCONT), 0);
+    rig.request = lookup;
+    rig_hear(&rig, &rig.law, &m);
+    ck_assert_int_eq(m.type, MSG_NONE);
+    newest = m.is.none.leaf;
+    for (unsigned i = 0; i < WAITING; i++) {
+        rig.request = asked[i];
+        rig_hear(&rig, &rig.ctl, &m);
+        ck_assert_int_eq(m.type, MSG_DONE);
+        if (m.is.done.leaf > newest)
+            newest = m.is.done.leaf;
+    }
+    rig.request = roster;
+    rig_hear(&rig, &rig.office, &m);
+    ck_assert_int_eq(m.type, MSG_ROSTER_REPORT);
+    ck_assert_uint_eq(m.is.roster_report.in, 20000);
+    ck_assert_uint_gt(m.is.roster_report.leaf, newest);
+    rig_stop(&rig);
+}
+END_TEST
+
+/* The second is decided while the first is on its way to the disk: what it read is then no more. */
+START_TEST(two_rosters_of_the_same_children_are_both_applied)
+{
+    CLEANUP(message) struct message m = MESSAGE_NONE;
+    struct channel *workers[2];
+    uint32_t questions[2];
+
+    for (unsigned i = 0; i < 2; i++) {
+        workers[i] = rig_roster_parsing(&rig);
+        questions[i] = rig.request;
+    }
+    for (unsigned i = 0; i < 2; i++)
+        rig_worker_say(&rig, workers[i], MSG_ROSTER_PARSED, &rig_summary, rig_roster_table(2000), STATE_IDLE);
+    for (unsigned i = 0; i < 2; i++) {
+        rig.request = questions[i];
+        rig_hear(&rig, &rig.office, &m);
+        ck_assert_int_eq(m.type, MSG_ROSTER_REPORT);
+        ck_assert_uint_eq(m.is.roster_report.in, 2000);
+    }
+    ck_assert_uint_eq(students(), 2000);
+    rig_stop(&rig);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
         roster_tables_that_do_not_parse_change_nothing_and_cut_the_worker_off,
         roster_rows_are_judged_whatever_the_worker_calls_them,
         a_roster_that_three_workers_die_of_is_unusable,
+        an_answer_without_a_name_is_kept_and_waits_for_the_roster,
+        an_out_without_a_name_erases_too,
+        lines_of_one_child_that_contradict_each_other_are_all_refused,
+        notes_and_what_is_said_of_the_header_stand_in_the_report,
+        lookups_and_others_are_decided_between_the_slices_of_a_roster,
+        two_rosters_of_the_same_children_are_both_applied,
     };
 
     return rig_suite("vault_roster", tests, sizeof tests / sizeof tests[0], setup, teardown);

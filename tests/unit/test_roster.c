@@ -3,6 +3,8 @@
 #include <string.h>
 #include "ingest/fold.h"
 #include "ingest/roster.h"
+#include "lawapi/note.h"
+#include "lawapi/outcome.h"
 #include "photod/base/clock.h"
 #include "tests/unit/suite.h"
 
@@ -429,6 +431,28 @@ START_TEST(a_state_id_repeated_with_other_data_is_a_fault)
 }
 END_TEST
 
+/* ingest may not include lawapi: both ends of the wire must mean the same all the same. */
+START_TEST(notes_and_faults_are_those_of_lawapi)
+{
+    static const char *const faults[] = {FAULT_ROW_COLUMNS,          FAULT_ROW_ENCODING,
+                                         FAULT_ROW_QUOTES,           FAULT_CELL_TOO_NARROW,
+                                         FAULT_CELL_ERROR,           FAULT_DATE_SERIAL,
+                                         FAULT_STATE_ID_MALFORMED,   FAULT_STATE_ID_SCIENTIFIC,
+                                         FAULT_STATE_ID_REPEATED,    FAULT_DISTRICT_MISMATCH,
+                                         FAULT_BIRTH_DATE_MALFORMED, FAULT_NAME_MISSING,
+                                         FAULT_OPT_IN_MALFORMED,     FAULT_OPT_IN_DATE_MALFORMED,
+                                         FAULT_FIELD_TOO_LONG};
+
+    ck_assert_uint_eq(ROSTER_NOTE_STATE_ID_PADDED, 1u << NOTE_STATE_ID_PADDED);
+    ck_assert_uint_eq(ROSTER_NOTE_DISTRICT_PADDED, 1u << NOTE_DISTRICT_PADDED);
+    ck_assert_uint_eq(ROSTER_NOTE_DECIMAL, 1u << NOTE_DECIMAL);
+    ck_assert_uint_eq(ROSTER_NOTE_WRAPPED, 1u << NOTE_WRAPPED);
+    ck_assert_uint_eq(ROSTER_NOTE_ROW_SHORT, 1u << NOTE_ROW_SHORT);
+    for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++)
+        ck_assert_msg(outcome_from_code(faults[i]) != OUTCOME_COUNT, "%s", faults[i]);
+}
+END_TEST
+
 static void expect_no_roster(struct parsed p, const char *part)
 {
     ck_assert_int_eq(p.err, ERR_MALFORMED);
@@ -535,6 +559,7 @@ SUITE("roster", a_good_line_gives_a_pupil, lines_end_in_lf_crlf_or_cr,
       utf_16_as_spreadsheets_save_it_is_read, the_opt_in_is_in_out_or_blank,
       the_opt_in_date_may_be_missing_but_not_wrong_or_in_the_future,
       a_field_of_a_hundred_bytes_is_the_longest, an_endless_line_is_a_fault_of_that_line_only,
-      a_state_id_repeated_with_other_data_is_a_fault, a_file_that_is_no_roster_gives_one_sentence_and_no_row,
-      two_hundred_thousand_rows_are_the_most, what_the_callback_returns_ends_the_parse_and_goes_up,
-      columns_may_stand_in_any_order_and_be_unknown, columns_without_what_the_law_needs_are_refused)
+      a_state_id_repeated_with_other_data_is_a_fault, notes_and_faults_are_those_of_lawapi,
+      a_file_that_is_no_roster_gives_one_sentence_and_no_row, two_hundred_thousand_rows_are_the_most,
+      what_the_callback_returns_ends_the_parse_and_goes_up, columns_may_stand_in_any_order_and_be_unknown,
+      columns_without_what_the_law_needs_are_refused)

@@ -4,6 +4,7 @@
 #include <string.h>
 #include "lawapi/aspect.h"
 #include "lawapi/none.h"
+#include "lawapi/note.h"
 #include "lawapi/outcome.h"
 #include "lawapi/problem.h"
 #include "lawapi/rendition.h"
@@ -119,6 +120,25 @@ START_TEST(an_outcome_is_found_by_its_code)
 }
 END_TEST
 
+START_TEST(notes_are_sentences_and_as_many_as_fit)
+{
+    char one[NOTES_TEXT], all[NOTES_TEXT];
+
+    notes_format(all, UINT32_MAX);
+    ck_assert(strlen(all) > 0 && all[strlen(all) - 1] == '.');
+    for (unsigned i = 0; i < NOTE_COUNT; i++) {
+        notes_format(one, UINT32_C(1) << i);
+        ck_assert_msg(one[0] >= 'A' && one[0] <= 'Z' && one[strlen(one) - 1] == '.', "%s", one);
+        if (i == 0)
+            ck_assert_int_eq(strncmp(all, one, strlen(one)), 0);
+    }
+    notes_format(one, 0);
+    ck_assert_str_eq(one, "");
+    notes_format(one, UINT32_C(1) << NOTE_COUNT);
+    ck_assert_str_eq(one, "");
+}
+END_TEST
+
 /* Design: 1200x1500 in 400 kB, 480x600 in 100 kB, 240x300 in 20,000 bytes; all 4:5, as school portraits are.
  */
 START_TEST(renditions_keep_the_shape_of_a_school_portrait)
@@ -168,6 +188,7 @@ int main(void)
     tcase_add_loop_test(c, numbers_out_of_range_have_no_row, 0, (int)COUNT(tables));
     tcase_add_test(c, every_problem_has_a_status_of_a_refusal);
     tcase_add_test(c, an_outcome_is_found_by_its_code);
+    tcase_add_test(c, notes_are_sentences_and_as_many_as_fit);
     tcase_add_test(c, an_odd_shape_is_one_that_no_portrait_has);
     tcase_add_test(c, renditions_keep_the_shape_of_a_school_portrait);
     srunner_run_all(r, CK_NORMAL);

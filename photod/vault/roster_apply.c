@@ -1,0 +1,250 @@
+#include "photod/vault/roster_apply.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+#include "lawapi/expiry.h"
+#include "lawapi/names.h"
+#include "lawapi/note.h"
+#include "lawapi/outcome.h"
+#include "photod/base/clock.h"
+#include "photod/vault/auth.h"
+#include "photod/vault/student.h"
+#include "photod/vault/worker.h"
+
+#define TABLE_MAX  (256u << 20)
+#define REPORT_MAX (64u << 20)
+
+#define BIT(note)  (UINT32_C(1) << NOTE_##note)
+
+/* ---- State IDs ---- */
+
+#define IDS_BITS 19 /* more than twice ROSTER_ROWS_MAX */
+#define IDS_SIZE (UINT64_C(1) << IDS_BITS)
+#define ID_BITS  UINT32_C(0x3fffffff)
+#define ID_MIXED (UINT32_C(1) << 30) /* its lines contradict each other */
+#define ID_TAKEN (UINT32_C(1) << 31) /* a line of it was applied */
+
+static uint32_t *id_place(struct roster_apply *a, const char *state_id)
+{
+    uint32_t id = (uint32_t)strtoul(state_id, NULL, 10) + 1, *place;
+    uint64_t at = id * a->mix >> (64 - IDS_BITS);
+
+    do
+        place = &a->ids[at++ % IDS_SIZE];
+    while (*place && (*place & ID_BITS) != id);
+    *place |= id;
+    return place;
+}
+
+/* ---- One row ---- */
+
+static enum outcome judge_row(const struct actor *actor, const struct shape_roster_row *row)
+{
+    if (row->fault[0])
+        return worker_fault(row->fault, OUTCOME_ROW_ENCODING);
+    if (strcmp(row->district, actor->district) != 0)
+        return OUTCOME_DISTRICT_MISMATCH;
+    if (!is_state_id(row->state_id))
+        return OUTCOME_STATE_ID_MALFORMED;
+    if (row->opt_in > CONSENT_OUT)
+        return OUTCOME_OPT_IN_MALFORMED;
+    return OUTCOME_ACCEPTED;
+}
+
+static enum err put_student(struct vault *v, struct store_batch *b, const struct student *s,
+                            const struct shape_roster_row *row)
+{
+    CLEANUP(heap) struct shape_student_record *r = calloc(1, sizeof *r);
+    CLEANUP(buf) struct buf *plain = NULL;
+    CLEANUP(dek) struct dek *d = NULL;
+    struct pack p;
+    enum err e;
+
+    if (!r)
+        return ERR_NOMEM;
+    memcpy(r->state_id, row->state_id, sizeof r->state_id);
+    memcpy(r->last, row->last, sizeof r->last);
+    memcpy(r->first, row->first, sizeof r->first);
+    memcpy(r->middle, row->middle, sizeof r->middle);
+    memcpy(r->gender, row->gender, sizeof r->gender);
+    r->born = row->born;
+    memcpy(r->district, row->district, sizeof r->district);
+    memcpy(r->school, row->school, sizeof r->school);
+    memcpy(r->grade, row->grade, sizeof r->grade);
+    memcpy(r->homeroom, row->homeroom, sizeof r->homeroom);
+    r->filed_ms = (uint64_t)clock_wall_ms();
+    TRY(buf_new(&plain, 4096));
+    p = PACK(plain);
+    pack_student_record(&p, r);
+    TRY(pack_end(&p));
+    e = dek_load(v, s->sid, 0, &d);
+    if (e == ERR_NOTFOUND)
+        e = dek_make(v, b, s->sid, 0, &d);
+    TRY(e);
+    return record_put(v, b, KIND_STUDENT, SEAL_STUDENT, s->sid, d, plain);
+}
+
+/* A row of answers only has no name: it neither makes nor changes a record. */
+static bool has_name(const struct shape_roster_row *row)
+{
+    return row->last[0] != '\0';
+}
+
+static enum err apply_opted_in(struct vault *v, struct roster_apply *a, const struct student *s,
+                               const struct shape_roster_row *row, uint32_t *notes)
+{
+    if (has_name(row))
+        return put_student(v, a->batch, s, row);
+    if (!record_is_there(&s->details))
+        *notes |= BIT(NO_NAME);
+    return OK;
+}
+
+static enum err apply_answer(struct vault *v, struct roster_apply *a, struct student *s,
+                             const struct shape_roster_row *row, uint32_t *notes)
+{
+    struct consent_entry entry = {
+        .answer = (enum consent_answer)row->opt_in, .on = row->opt_in_on, .filed = a->today};
+    enum consent_state state;
+
+    if (!has_name(row) && !s->answer_count)
+        *notes |= BIT(NEVER_LISTED);
+    memcpy(entry.district, row->district, sizeof entry.district);
+    TRY(student_expect(s, a->batch));
+    TRY(student_add_answer(s, v, a->batch, &entry));
+    state = student_consent(s, v, a->today);
+    if (state == CONSENT_STATE_IN)
+        return apply_opted_in(v, a, s, row, notes);
+    if (state != CONSENT_STATE_OUT || !record_is_there(&s->details))
+        return OK;
+    a->report.withdrawn++;
+    a->erases = true;
+    return student_erase(s, v, a->batch, "opted-out");
+}
+
+static enum err apply_row(struct vault *v, struct roster_apply *a, const struct shape_roster_row *row,
+                          uint32_t *notes)
+{
+    CLEANUP(heap) struct student *s = calloc(1, sizeof *s);
+    enum err e = s ? student_load(s, v, row->state_id) : ERR_NOMEM;
+
+    if (!e)
+        e = apply_answer(v, a, s, row, notes);
+    if (s)
+        student_clear(s);
+    return e;
+}
+
+static enum err report_row(struct roster_apply *a, const struct shape_roster_row *row, enum outcome outcome,
+                           uint32_t notes)
+{
+    struct shape_report_row out = {.line = row->line, .outcome = (unsigned char)outcome};
+    struct pack p = PACK(a->rows);
+
+    memcpy(out.state_id, row->state_id, sizeof out.state_id);
+    if (outcome == OUTCOME_ACCEPTED)
+        notes_format(out.note, notes);
+    pack_report_row(&p, &out);
+    return pack_end(&p);
+}
+
+/* ---- All rows ---- */
+
+static enum err list_row(struct roster_apply *a, const struct actor *actor,
+                         const struct shape_roster_row *row)
+{
+    enum outcome o = judge_row(actor, row);
+
+    if (++a->report.lines > ROSTER_ROWS_MAX)
+        return ERR_MALFORMED;
+    if (o == OUTCOME_STATE_ID_REPEATED && is_state_id(row->state_id))
+        *id_place(a, row->state_id) |= ID_MIXED;
+    return OK;
+}
+
+static enum err take_row(struct roster_apply *a, struct vault *v, const struct actor *actor,
+                         const struct shape_roster_row *row)
+{
+    enum outcome o = judge_row(actor, row);
+    uint32_t notes = row->notes, *id = o == OUTCOME_ACCEPTED ? id_place(a, row->state_id) : NULL;
+
+    if (id && *id & ID_MIXED) {
+        o = OUTCOME_STATE_ID_REPEATED;
+    } else if (id && *id & ID_TAKEN) {
+        notes |= BIT(LINE_REPEATED);
+    } else if (id) {
+        *id |= ID_TAKEN;
+        if (!a->only_judged)
+            TRY(apply_row(v, a, row, &notes));
+        a->report.in += row->opt_in == CONSENT_IN;
+        a->report.out += row->opt_in == CONSENT_OUT;
+        a->report.blank += row->opt_in == CONSENT_BLANK;
+    }
+    a->report.refused += o != OUTCOME_ACCEPTED;
+    return o == OUTCOME_ACCEPTED && !notes ? OK : report_row(a, row, o, notes);
+}
+
+enum err roster_apply_some(struct roster_apply *a, struct vault *v, const struct actor *actor, bool *whole)
+{
+    struct shape_roster_row row;
+
+    *whole = false;
+    for (unsigned n = 0; n < ROSTER_ROWS_AT_ONCE && take_more(&a->at); n++) {
+        take_roster_row(&a->at, &row);
+        if (a->at.err)
+            break;
+        TRY(a->listing ? list_row(a, actor, &row) : take_row(a, v, actor, &row));
+    }
+    if (take_more(&a->at))
+        return OK;
+    TRY(take_end(&a->at));
+    *whole = !a->listing;
+    if (a->listing) {
+        a->listing = false;
+        a->at = TAKE_BYTES(a->table.bytes, a->table.len);
+    }
+    return OK;
+}
+
+/* What the worker says of the header row. */
+static enum err report_header(struct roster_apply *a, const struct shape_roster_summary *s)
+{
+    struct shape_report_row out = {.line = s->line, .outcome = OUTCOME_ACCEPTED};
+    struct pack p = PACK(a->rows);
+
+    if (!s->note[0])
+        return OK;
+    memcpy(out.note, s->note, sizeof out.note);
+    pack_report_row(&p, &out);
+    return pack_end(&p);
+}
+
+enum err roster_apply_begin(struct roster_apply *a, int fd, const struct shape_roster_summary *s,
+                            bool only_judged)
+{
+    roster_apply_clear(a);
+    TRY(bulk_map(&a->table, fd, TABLE_MAX));
+    a->at = TAKE_BYTES(a->table.bytes, a->table.len);
+    a->listing = true;
+    a->only_judged = only_judged;
+    a->today = law_today(clock_wall_ms());
+    memcpy(a->report.format, s->format, sizeof a->report.format);
+    randombytes_buf(&a->mix, sizeof a->mix);
+    a->mix |= 1;
+    a->ids = calloc(IDS_SIZE, sizeof *a->ids);
+    if (!a->ids)
+        return ERR_NOMEM;
+    TRY(buf_new(&a->rows, REPORT_MAX));
+    TRY(store_batch_new(&a->batch));
+    return report_header(a, s);
+}
+
+void roster_apply_clear(struct roster_apply *a)
+{
+    bulk_unmap(&a->table);
+    free(a->ids);
+    store_batch_free(a->batch);
+    buf_free(a->rows);
+    *a = (struct roster_apply){.listing = true};
+}
