@@ -7,6 +7,7 @@
 #include "photod/base/text.h"
 #include "photod/vault/auth.h"
 #include "photod/vault/batch.h"
+#include "photod/vault/spool.h"
 #include "photod/vault/staging.h"
 #include "photod/wire/bulk.h"
 
@@ -220,95 +221,4 @@ void batch_refuse_state(struct vault *v, struct asker to, const struct actor *a,
     (void)snprintf(text, sizeof text, "the batch is %s%s",
                    r->state < BATCH_STATE_COUNT ? state_names[r->state] : "?", more);
     refuse_known(v, to, a, PROBLEM_BATCH_STATE, text, NULL);
-}
-
-void answer_batch_upload(struct vault *v, struct peer *p, struct message *m)
-{
-    CLEANUP(record) struct record read = RECORD_NONE;
-    struct asker to = asker_of(p, m);
-    struct shape_upload_name name;
-    unsigned char id[SUBJECT_BYTES];
-    struct shape_batch_record r;
-    struct dek *d = NULL;
-    struct upload *u;
-    struct actor a;
-    enum err e;
-
-    if (batch_find(v, to, &m->is.batch_name, &a, id, &r, &read))
-        return;
-    if (r.state != BATCH_STAGING || r.uploaded || upload_is_open(v, id)) {
-        batch_refuse_state(v, to, &a, &r, r.uploaded ? " and has its upload" : ", an upload is under way");
-        return;
-    }
-    if (!spool_has_room(v)) {
-        refuse_known(v, to, &a, PROBLEM_STORAGE_FULL, NULL, NULL);
-        return;
-    }
-    e = dek_load(v, id, BATCH_CHUNKS, &d);
-    if (!e)
-        e = upload_open(v, p, &a, id, d, false, "application/zip", &u);
-    if (e) {
-        log_error("an upload could not be opened: %s", err_name(e));
-        answer_refused(v, to, problem_of(e), NULL, 0);
-        return;
-    }
-    name = (struct shape_upload_name){.upload = u->id};
-    answer(v, to, MSG_UPLOAD_READY, &name, NULL, 0);
-}
-
-static enum err sync_upload(struct job *j)
-{
-    struct batch_job *c = (struct batch_job *)j;
-
-    return spool_sync(c->vault, c->id);
-}
-
-static void uploaded_done(struct vault *v, struct job *j)
-{
-    struct batch_job *c = (struct batch_job *)j;
-    enum err e = job_result(j);
-
-    upload_forget(v, c->upload);
-    /* Only what is certainly not claimed goes: after a doubtful commit the next start looks. */
-    if (e == ERR_FULL || j->outcome.result == STORE_CONFLICT)
-        spool_remove(v, c->id);
-    if (!e) {
-        v->batches_waiting = true;
-        staging_wake(v);
-    }
-    batch_job_done(v, j);
-}
-
-static enum err uploaded(struct vault *v, struct batch_job *c)
-{
-    CLEANUP(record) struct record read = RECORD_NONE;
-
-    memcpy(c->id, c->upload->spool_id, sizeof c->id);
-    TRY(batch_load(v, c->id, &c->record, &read));
-    c->record.uploaded = 1;
-    c->record.bytes = c->upload->bytes;
-    TRY(record_expect(c->job.batch, KIND_BATCH, c->id, &read));
-    TRY(batch_put(v, c->job.batch, c->id, &c->record));
-    TRY(batch_job_leaf(v, c, "batch-upload"));
-    c->job.work = sync_upload;
-    c->job.done = uploaded_done;
-    return committer_submit(v->committer, &c->job);
-}
-
-void batch_uploaded(struct vault *v, struct asker to, struct upload *u)
-{
-    struct batch_job *c = batch_job_new(v, to, &u->actor);
-    enum err e = ERR_NOMEM;
-
-    if (c) {
-        c->upload = u;
-        e = uploaded(v, c);
-    }
-    if (!e) {
-        u->peer = 0; /* nobody else may go on with it */
-        return;
-    }
-    spool_remove(v, u->spool_id);
-    upload_forget(v, u);
-    batch_job_give_up(v, c, to, e);
 }

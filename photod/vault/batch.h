@@ -1,14 +1,14 @@
 #ifndef PHOTOD_VAULT_BATCH_H
 #define PHOTOD_VAULT_BATCH_H
 
+#include "photod/vault/audit.h"
 #include "photod/vault/commit.h"
-#include "photod/vault/upload.h"
 
 /*
  * A batch of photos: one ZIP, judged as a whole, visible as a whole.
  *
  * Its life (enum batch_state):
- *   staging    created; then uploaded; then each file judged (staging.c)
+ *   staging    created; then uploaded (batch_upload.h); then each file judged (staging.c)
  *   staged     every file has its row; nothing is visible yet
  *   committed  one record changes, and every photo of it is the current one
  *   undone     one record changes, and none is; what it brought is erased (undo.c)
@@ -16,6 +16,8 @@
 /* Its DEKs, by generation: of the upload, until it is judged; of the report, for 7 days. */
 #define BATCH_CHUNKS 0
 #define BATCH_ROWS   1
+/* What nobody uploaded or committed within so many days is thrown away (night.h). */
+#define BATCH_OPEN_DAYS 7
 
 MUST_CHECK enum err batch_load(struct vault *v, const unsigned char id[static SUBJECT_BYTES],
                                struct shape_batch_record *out, struct record *read);
@@ -30,6 +32,9 @@ MUST_CHECK enum err batch_put(struct vault *v, struct store_batch *b,
 MUST_CHECK enum err batch_find(struct vault *v, struct asker to, const struct shape_batch_name *ask,
                                struct actor *a, unsigned char id[static SUBJECT_BYTES],
                                struct shape_batch_record *r, struct record *read);
+/* Refuses: "the batch is <state><more>". */
+void batch_refuse_state(struct vault *v, struct asker to, const struct actor *a,
+                        const struct shape_batch_record *r, const char *more);
 void batch_fill_state(struct shape_batch_state *s, const unsigned char *id,
                       const struct shape_batch_record *r, uint32_t judged, uint64_t leaf);
 
@@ -43,7 +48,7 @@ struct batch_job {
     struct actor actor;
     unsigned char id[SUBJECT_BYTES];
     struct shape_batch_record record; /* as it becomes */
-    struct upload *upload;            /* batch_uploaded() only */
+    struct upload *upload;            /* batch_upload.c only */
     struct vault *vault;
 };
 /* NULL: no memory. */
@@ -54,13 +59,7 @@ MUST_CHECK enum err batch_job_leaf(struct vault *v, struct batch_job *c, const c
 void batch_job_done(struct vault *v, struct job *j);
 /* Answers with what went wrong; c may be NULL. */
 void batch_job_give_up(struct vault *v, struct batch_job *c, struct asker to, enum err e);
-/* Refuses: "the batch is <state><more>". */
-void batch_refuse_state(struct vault *v, struct asker to, const struct actor *a,
-                        const struct shape_batch_record *r, const char *more);
 
 void answer_batch_create(struct vault *v, struct peer *p, struct message *m);
-void answer_batch_upload(struct vault *v, struct peer *p, struct message *m);
-/* The upload is whole: takes it over, starts the judging once that is durable. */
-void batch_uploaded(struct vault *v, struct asker to, struct upload *u);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include <string.h>
 #include "photod/vault/record.h"
+#include "photod/vault/upload.h"
 
 #define ROWS_MAX  (256u << 20)
 #define HEADER    8 /* bytes of the first chunk: how many rows' bytes follow in all */
@@ -16,7 +17,7 @@ void batch_roster_spool(unsigned char out[static SPOOL_ID_BYTES],
 
 static bool takes_roster(struct vault *v, const unsigned char *id, const struct shape_batch_record *r)
 {
-    return r->state == BATCH_STAGING && !r->uploaded && !upload_is_open(v, id);
+    return r->state == BATCH_STAGING && !r->uploaded && !upload_into(v, id);
 }
 
 enum err batch_roster_may(struct vault *v, struct asker to, const struct shape_roster_open *ask,
@@ -75,14 +76,13 @@ enum err batch_roster_write(struct vault *v, const unsigned char id[static SUBJE
     size_t at, run;
 
     batch_roster_spool(spool, id);
-    spool_remove(v, spool); /* an earlier one is replaced */
-    TRY(spool_make(v, spool));
+    TRY(spool_restart(v, spool)); /* an earlier one is replaced */
     TRY(write_first(v, spool, dek, rows, len, &at));
-    for (uint32_t number = 1; at < len; number++, at += run) {
+    for (; at < len; at += run) {
         run = len - at < VAULT_CHUNK ? len - at : VAULT_CHUNK;
-        TRY(spool_write(v, spool, dek, number, rows + at, run));
+        TRY(spool_write(v, spool, dek, at + HEADER, rows + at, run));
     }
-    return spool_sync(v, spool);
+    return OK;
 }
 
 enum err batch_roster_load(struct crosswalk **out, struct vault *v,

@@ -3,6 +3,7 @@
 
 #include "photod/vault/batch.h"
 #include "photod/vault/crosswalk.h"
+#include "photod/vault/spool.h"
 
 /*
  * The roster that comes with a batch, to find its children by name: never in

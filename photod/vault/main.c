@@ -22,6 +22,7 @@
 #include "photod/vault/rekey.h"
 #include "photod/vault/rotate.h"
 #include "photod/vault/serve.h"
+#include "photod/vault/spool.h"
 #include "photod/vault/staging.h"
 #include "photod/vault/student.h"
 #include "photod/vault/undo.h"
@@ -39,7 +40,7 @@ static bool is_wanted(struct vault *v, const unsigned char *id, bool roster)
     switch ((int)batch_load(v, id, &r, &read)) {
     case OK:
         if (r.state == BATCH_STAGING)
-            return roster ? r.roster : r.uploaded;
+            return !roster || r.roster; /* of the upload what came may be gone on with */
         return r.review && !r.report_gone;
     case ERR_NOTFOUND:
         return false;

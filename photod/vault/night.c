@@ -5,9 +5,9 @@
 #include "photod/vault/members.h"
 #include "photod/vault/night.h"
 #include "photod/vault/undo.h"
+#include "photod/vault/upload.h"
 
 #define DAY_MS         ((uint64_t)86400000)
-#define OPEN_DAYS      7
 #define LOOKED_AT_ONCE 256 /* batches of which nothing is due */
 
 /* ---- Listing ---- */
@@ -53,9 +53,9 @@ void night_clear(struct night *n)
 static bool is_abandoned(const struct vault *v, const unsigned char *id, const struct shape_batch_record *r,
                          uint64_t now_ms)
 {
-    if (now_ms < r->created_ms + OPEN_DAYS * DAY_MS)
+    if (now_ms < r->created_ms + BATCH_OPEN_DAYS * DAY_MS)
         return false;
-    return r->state == BATCH_STAGED || (r->state == BATCH_STAGING && !r->uploaded && !upload_is_open(v, id));
+    return r->state == BATCH_STAGED || (r->state == BATCH_STAGING && !r->uploaded && !upload_into(v, id));
 }
 
 static enum err discard(struct vault *v, struct store_batch *b, const unsigned char *id,

@@ -71,8 +71,8 @@ void answer_roster_open(struct vault *v, struct peer *p, struct message *m)
 {
     const struct shape_roster_open *ask = &m->is.roster_open;
     struct asker to = asker_of(p, m);
-    struct shape_upload_name name;
     unsigned char id[SPOOL_ID_BYTES], batch[SUBJECT_BYTES] = {0};
+    struct upload_plan plan = {.spool_id = id, .length = ask->length, .media = ask->media};
     struct dek *d = NULL;
     struct upload *u;
     struct actor a;
@@ -81,6 +81,10 @@ void answer_roster_open(struct vault *v, struct peer *p, struct message *m)
     if (ask->batch[0] ? batch_roster_may(v, to, ask, &a, batch)
                       : auth_key(v, to, ask->key, ask->district, ask->source, &a))
         return;
+    if (!ask->length || ask->length > ROSTER_MAX) {
+        refuse_known(v, to, &a, ask->length ? PROBLEM_BODY_TOO_LARGE : PROBLEM_UPLOAD_INCOMPLETE, NULL, NULL);
+        return;
+    }
     if (!spool_has_room(v)) {
         refuse_known(v, to, &a, PROBLEM_STORAGE_FULL, NULL, NULL);
         return;
@@ -88,7 +92,9 @@ void answer_roster_open(struct vault *v, struct peer *p, struct message *m)
     randombytes_buf(id, sizeof id);
     e = dek_new(&d);
     if (!e)
-        e = upload_open(v, p, &a, id, d, true, ask->media, &u);
+        e = upload_open(v, p, &a, &plan, d, &u);
+    if (!e && (e = spool_make(v, id)))
+        upload_end(v, u);
     if (e) {
         log_error("an upload could not be opened: %s", err_name(e));
         answer_refused(v, to, problem_of(e), NULL, 0);
@@ -96,18 +102,15 @@ void answer_roster_open(struct vault *v, struct peer *p, struct message *m)
     }
     u->goes_with_batch = ask->batch[0] != '\0';
     memcpy(u->batch, batch, sizeof u->batch);
-    name = (struct shape_upload_name){.upload = u->id};
-    answer(v, to, MSG_UPLOAD_READY, &name, NULL, 0);
+    upload_ready(v, to, u, 0);
 }
 
 static enum err gather(struct vault *v, const struct upload *u, int *fd)
 {
     CLEANUP(buf) struct buf *whole = NULL;
 
-    if (u->bytes > ROSTER_MAX)
-        return ERR_LIMIT;
     TRY(buf_new(&whole, ROSTER_MAX));
-    for (uint32_t n = 0; n < u->chunks; n++)
+    for (uint32_t n = 0; buf_len(whole) < u->length; n++)
         TRY(spool_read(v, u->spool_id, u->dek, n, whole));
     return bulk_new(fd, buf_bytes(whole), buf_len(whole));
 }

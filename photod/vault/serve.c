@@ -7,6 +7,7 @@
 #include "photod/vault/auth.h"
 #include "photod/vault/backup.h"
 #include "photod/vault/batch.h"
+#include "photod/vault/batch_upload.h"
 #include "photod/vault/clockwatch.h"
 #include "photod/vault/fsck.h"
 #include "photod/vault/lookup.h"
@@ -157,13 +158,14 @@ static answer_message *const answers[MSG_COUNT] = {
     [MSG_LOOKUP] = answer_lookup,
     [MSG_ROSTER_OPEN] = answer_roster_open,
     [MSG_BATCH_CREATE] = answer_batch_create,
-    [MSG_BATCH_UPLOAD] = answer_batch_upload,
     [MSG_BATCH_GET] = answer_batch_get,
     [MSG_BATCH_COMMIT] = answer_batch_commit,
     [MSG_BATCH_UNDO] = answer_batch_undo,
     [MSG_UPLOAD_CHUNK] = answer_upload_chunk,
-    [MSG_UPLOAD_CLOSE] = answer_upload_close,
-    [MSG_UPLOAD_ABORT] = answer_upload_abort,
+    [MSG_UPLOAD_CREATE] = answer_upload_create,
+    [MSG_UPLOAD_RESUME] = answer_upload_resume,
+    [MSG_UPLOAD_GET] = answer_upload_get,
+    [MSG_UPLOAD_LEAVE] = answer_upload_leave,
     [MSG_HEALTH] = answer_health,
     [MSG_DOOR_REFUSED] = note_door_refused,
     [MSG_STRANGERS] = note_strangers,

@@ -3,8 +3,10 @@
 #include <string.h>
 #include "photod/base/clock.h"
 #include "photod/base/log.h"
+#include "photod/vault/batch_roster.h"
 #include "photod/vault/erasure.h"
 #include "photod/vault/members.h"
+#include "photod/vault/spool.h"
 #include "photod/vault/student.h"
 #include "photod/vault/undo.h"
 
@@ -244,6 +246,10 @@ static void erase_done(struct vault *v, struct job *job)
     if (!e) {
         j->tries = 0;
         j->photos += j->step;
+        if (!j->step) { /* an upload that was never whole, and the roster that came with it */
+            spool_remove(v, j->id);
+            batch_roster_remove(v, j->id);
+        }
         erasures_finish(v);
     }
     if ((!e && j->step) || beaten) {

@@ -1,7 +1,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "photod/base/log.h"
-#include "photod/vault/batch.h"
+#include "photod/vault/batch_upload.h"
 #include "photod/vault/roster.h"
 #include "photod/vault/upload.h"
 #include "photod/wire/bulk.h"
@@ -22,37 +22,44 @@ static bool may_open(const struct vault *v, const struct actor *a)
     return all < UPLOADS_MAX && own < UPLOADS_EACH;
 }
 
-enum err upload_open(struct vault *v, struct peer *p, const struct actor *a,
-                     const unsigned char spool_id[static SPOOL_ID_BYTES], struct dek *dek, bool is_roster,
-                     const char *media, struct upload **out)
+enum err upload_open(struct vault *v, const struct peer *p, const struct actor *a,
+                     const struct upload_plan *plan, struct dek *dek, struct upload **out)
 {
     struct upload *u = may_open(v, a) ? calloc(1, sizeof *u) : NULL;
-    enum err e = u ? spool_make(v, spool_id) : ERR_BUSY;
 
-    if (e) {
+    if (!u) {
         dek_free(dek);
-        free(u);
-        return e;
+        return ERR_BUSY;
     }
     u->id = ++v->next_upload_id;
     u->peer = p->id;
     u->actor = *a;
-    memcpy(u->spool_id, spool_id, sizeof u->spool_id);
+    memcpy(u->spool_id, plan->spool_id, sizeof u->spool_id);
     u->dek = dek;
-    u->is_roster = is_roster;
-    (void)snprintf(u->media, sizeof u->media, "%s", media);
+    u->offset = plan->offset;
+    u->length = plan->length;
+    u->is_roster = plan->media != NULL;
+    (void)snprintf(u->media, sizeof u->media, "%s", plan->media ? plan->media : "");
     u->next = v->uploads;
     v->uploads = u;
     *out = u;
     return OK;
 }
 
-bool upload_is_open(const struct vault *v, const unsigned char spool_id[static SPOOL_ID_BYTES])
+void upload_ready(struct vault *v, struct asker to, const struct upload *u, uint64_t until_ms)
+{
+    struct shape_upload_state s = {
+        .upload = u->id, .offset = u->offset, .length = u->length, .until_ms = until_ms};
+
+    answer(v, to, MSG_UPLOAD_READY, &s, NULL, 0);
+}
+
+struct upload *upload_into(const struct vault *v, const unsigned char spool_id[static SPOOL_ID_BYTES])
 {
     for (struct upload *u = v->uploads; u; u = u->next)
         if (memcmp(u->spool_id, spool_id, sizeof u->spool_id) == 0)
-            return true;
-    return false;
+            return u;
+    return NULL;
 }
 
 void upload_forget(struct vault *v, struct upload *u)
@@ -66,20 +73,20 @@ void upload_forget(struct vault *v, struct upload *u)
     free(u);
 }
 
-/* While a chunk is being written the committing thread uses the upload: it goes when that is done. */
-static void upload_drop(struct vault *v, struct upload *u)
+void upload_end(struct vault *v, struct upload *u)
 {
-    u->dropped = true;
+    u->ended = true;
     if (u->writing)
         return;
-    spool_remove(v, u->spool_id);
+    if (u->is_roster)
+        spool_remove(v, u->spool_id);
     upload_forget(v, u);
 }
 
 static struct upload *find(struct vault *v, const struct peer *p, uint64_t id)
 {
     for (struct upload *u = v->uploads; u; u = u->next)
-        if (u->id == id && u->peer == p->id && !u->dropped)
+        if (u->id == id && u->peer == p->id && !u->ended)
             return u;
     return NULL;
 }
@@ -91,36 +98,57 @@ struct chunk_job {
     struct vault *vault;
     struct asker to;
     struct upload *upload;
-    uint32_t number;
     struct bulk bytes;
 };
 
 static enum err chunk_write(struct job *j)
 {
     struct chunk_job *c = (struct chunk_job *)j;
+    const struct upload *u = c->upload;
 
-    return spool_write(c->vault, c->upload->spool_id, c->upload->dek, c->number, c->bytes.bytes,
-                       c->bytes.len);
+    return spool_write(c->vault, u->spool_id, u->dek, u->offset, c->bytes.bytes, c->bytes.len);
+}
+
+/* Takes the upload over, and answers with what becomes of it. */
+static void whole(struct vault *v, struct asker to, struct upload *u)
+{
+    if (u->is_roster)
+        roster_start(v, to, u);
+    else
+        batch_uploaded(v, to, u);
 }
 
 static void chunk_done(struct vault *v, struct job *j)
 {
     struct chunk_job *c = (struct chunk_job *)j;
+    struct asker to = c->to;
     struct upload *u = c->upload;
-    enum err e = job_result(j);
     struct shape_upload_name name = {.upload = u->id};
+    enum err e = job_result(j);
 
     u->writing = false;
-    if (!e && !u->dropped) {
-        u->chunks++;
-        u->bytes += c->bytes.len;
-        answer(v, c->to, MSG_UPLOAD_KEPT, &name, NULL, 0);
-    } else {
-        upload_drop(v, u);
-        answer_refused(v, c->to, e ? problem_of(e) : PROBLEM_UPLOAD_INCOMPLETE, NULL, 0);
-    }
+    u->offset += e ? 0 : c->bytes.len;
     bulk_unmap(&c->bytes);
     free(c);
+    if (e || u->ended) {
+        upload_end(v, u);
+        answer_refused(v, to, e ? problem_of(e) : PROBLEM_UPLOAD_INCOMPLETE, NULL, 0);
+    } else if (u->offset == u->length) {
+        whole(v, to, u);
+    } else {
+        answer(v, to, MSG_UPLOAD_KEPT, &name, NULL, 0);
+    }
+}
+
+/* It stays within its MiB and within the upload.  Expected: ERR_MALFORMED, what no honest door sends. */
+static enum err map_chunk(struct bulk *out, int fd, const struct upload *u)
+{
+    const uint64_t left = u->length - u->offset, room = VAULT_CHUNK - u->offset % VAULT_CHUNK;
+    enum err e = bulk_map(out, fd, (size_t)(left < room ? left : room));
+
+    if (!e && !out->len)
+        bulk_unmap(out);
+    return e == ERR_LIMIT || (!e && !out->len) ? ERR_MALFORMED : e;
 }
 
 void answer_upload_chunk(struct vault *v, struct peer *p, struct message *m)
@@ -130,21 +158,20 @@ void answer_upload_chunk(struct vault *v, struct peer *p, struct message *m)
     struct chunk_job *c;
     enum err e;
 
-    /* Every chunk but the last is full, so that a worker finds its bytes by their number. */
-    if (!u || u->writing || ask->number != u->chunks || u->bytes != (uint64_t)u->chunks * VAULT_CHUNK) {
-        answer_refused(v, asker_of(p, m), PROBLEM_UPLOAD_INCOMPLETE, "the upload is not open", 0);
+    if (!u || u->writing || ask->offset != u->offset) {
+        answer_refused(v, asker_of(p, m), u ? PROBLEM_UPLOAD_OFFSET : PROBLEM_UPLOAD_LOCKED, NULL, 0);
         return;
     }
     if (!spool_has_room(v)) {
-        upload_drop(v, u);
+        upload_end(v, u);
         answer_refused(v, asker_of(p, m), PROBLEM_STORAGE_FULL, NULL, 0);
         return;
     }
     c = calloc(1, sizeof *c);
-    e = c ? bulk_map(&c->bytes, m->fds[0], VAULT_CHUNK) : ERR_NOMEM;
-    if (e == ERR_MALFORMED || e == ERR_LIMIT) {
+    e = c ? map_chunk(&c->bytes, m->fds[0], u) : ERR_NOMEM;
+    if (e == ERR_MALFORMED) {
         free(c);
-        peer_distrust(v, p, "a chunk that is not sealed or too large");
+        peer_distrust(v, p, "a chunk that is not sealed or out of its place");
         return;
     }
     if (!e) {
@@ -152,7 +179,6 @@ void answer_upload_chunk(struct vault *v, struct peer *p, struct message *m)
         c->vault = v;
         c->to = asker_of(p, m);
         c->upload = u;
-        c->number = ask->number;
         e = committer_submit(v->committer, &c->job);
     }
     if (!e) {
@@ -162,35 +188,16 @@ void answer_upload_chunk(struct vault *v, struct peer *p, struct message *m)
     if (c)
         bulk_unmap(&c->bytes);
     free(c);
-    upload_drop(v, u);
+    upload_end(v, u);
     answer_refused(v, asker_of(p, m), problem_of(e), NULL, 0);
 }
 
-void answer_upload_close(struct vault *v, struct peer *p, struct message *m)
-{
-    const struct shape_upload_close *ask = &m->is.upload_close;
-    struct upload *u = find(v, p, ask->upload);
-
-    if (!u || u->writing || ask->bytes != u->bytes || !u->bytes) {
-        const char *text = u ? "the upload is empty or cut short" : NULL;
-
-        if (u)
-            upload_drop(v, u);
-        answer_refused(v, asker_of(p, m), PROBLEM_UPLOAD_INCOMPLETE, text, 0);
-        return;
-    }
-    if (u->is_roster)
-        roster_start(v, asker_of(p, m), u);
-    else
-        batch_uploaded(v, asker_of(p, m), u);
-}
-
-void answer_upload_abort(struct vault *v, struct peer *p, struct message *m)
+void answer_upload_leave(struct vault *v, struct peer *p, struct message *m)
 {
     struct upload *u = find(v, p, m->is.upload_name.upload);
 
     if (u)
-        upload_drop(v, u);
+        upload_end(v, u);
 }
 
 void uploads_peer_gone(struct vault *v, const struct peer *p)
@@ -199,7 +206,7 @@ void uploads_peer_gone(struct vault *v, const struct peer *p)
 
     for (struct upload *u = v->uploads; u; u = next) {
         next = u->next;
-        if (u->peer == p->id && !u->dropped)
-            upload_drop(v, u);
+        if (u->peer == p->id && !u->ended)
+            upload_end(v, u);
     }
 }

@@ -6,6 +6,7 @@
 #include "photod/base/log.h"
 #include "photod/web/answer.h"
 #include "photod/web/strangers.h"
+#include "photod/web/tus.h"
 #include "photod/web/vault.h"
 
 #define RETRY_S     5
@@ -65,7 +66,8 @@ static bool add(struct MHD_Response *response, const char *name, const char *val
     return MHD_add_response_header(response, name, value) == MHD_YES;
 }
 
-/* Queues and lets go of the response.  stays: whether another request may follow. */
+/* Queues and lets go of the response.  type: NULL without a body.  stays: whether another request may
+ * follow. */
 static enum MHD_Result queue(struct request *r, unsigned status, struct MHD_Response *response,
                              const char *type, uint64_t bytes, bool stays)
 {
@@ -74,7 +76,8 @@ static enum MHD_Result queue(struct request *r, unsigned status, struct MHD_Resp
     if (!response)
         return MHD_NO;
     visitor_writes(r->visitor, bytes);
-    if (add(response, MHD_HTTP_HEADER_CONTENT_TYPE, type) &&
+    if ((!type || add(response, MHD_HTTP_HEADER_CONTENT_TYPE, type)) &&
+        (!r->tus || add(response, "Tus-Resumable", TUS_VERSION)) &&
         add(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store") &&
         add(response, "X-Content-Type-Options", "nosniff") &&
         (stays || add(response, MHD_HTTP_HEADER_CONNECTION, "close")))
@@ -95,6 +98,26 @@ static struct MHD_Response *new_json(json_t *body, size_t *len)
     if (!response)
         free_wiped(text);
     return response;
+}
+
+static bool add_all(struct MHD_Response *response, const struct answer_header *headers, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!add(response, headers[i].name, headers[i].value))
+            return false;
+    return true;
+}
+
+bool answer_empty(struct request *r, unsigned status, const struct answer_header *headers, size_t count)
+{
+    struct MHD_Response *response = MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
+
+    if (response && !add_all(response, headers, count)) {
+        MHD_destroy_response(response);
+        response = NULL;
+    }
+    return queue(r, status, response, NULL, 0, visitor_may_stay(r->visitor)) == MHD_YES ||
+           refuse(r, PROBLEM_UNAVAILABLE, "the answer cannot be sent");
 }
 
 bool answer_json(struct request *r, unsigned status, json_t *body, const char *location)
@@ -124,7 +147,6 @@ bool answer_picture(struct request *r, struct bulk *picture, const struct answer
 {
     struct bulk *held = malloc(sizeof *held);
     struct MHD_Response *response = NULL;
-    bool good = true;
 
     if (held) {
         *held = *picture;
@@ -134,9 +156,7 @@ bool answer_picture(struct request *r, struct bulk *picture, const struct answer
         if (!response)
             unmap_picture(held);
     }
-    for (size_t i = 0; response && i < count; i++)
-        good = good && add(response, headers[i].name, headers[i].value);
-    if (response && !good) {
+    if (response && !add_all(response, headers, count)) {
         MHD_destroy_response(response);
         response = NULL;
     }
@@ -186,7 +206,9 @@ static bool add_problem_headers(const struct request *r, struct MHD_Response *re
     if (r->refused.problem == PROBLEM_KEY_REQUIRED &&
         !add(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer realm=\"photod\""))
         return false;
-    if (r->allow && !add(response, MHD_HTTP_HEADER_ALLOW, r->allow))
+    if (r->allow[0] && !add(response, MHD_HTTP_HEADER_ALLOW, r->allow))
+        return false;
+    if (r->refused.problem == PROBLEM_TUS_VERSION && !add(response, "Tus-Version", TUS_VERSION))
         return false;
     return !*retry || add(response, MHD_HTTP_HEADER_RETRY_AFTER, retry);
 }
@@ -209,9 +231,9 @@ static enum MHD_Result write_by_hand(struct request *r, const struct problem_tex
         e = buf_printf(b,
                        "HTTP/1.1 %u Refused\r\nContent-Type: application/problem+json\r\n"
                        "Content-Length: %zu\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
-                       "%s%s%sConnection: close\r\n\r\n%s",
+                       "%s%s%s%sConnection: close\r\n\r\n%s",
                        p->status, strlen(text), *retry ? "Retry-After: " : "", retry, *retry ? "\r\n" : "",
-                       text);
+                       r->tus ? "Tus-Resumable: " TUS_VERSION "\r\n" : "", text);
     free_wiped(text);
     if (e)
         return MHD_NO;

@@ -20,6 +20,8 @@ bool answer_json(struct request *r, unsigned status, json_t *body, const char *l
 struct answer_header {
     const char *name, *value;
 };
+/* A success without a body.  False: refused. */
+bool answer_empty(struct request *r, unsigned status, const struct answer_header *headers, size_t count);
 /* A picture with its headers; takes the mapping over in any case.  False: refused. */
 bool answer_picture(struct request *r, struct bulk *picture, const struct answer_header *headers,
                     size_t count);

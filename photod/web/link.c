@@ -42,19 +42,20 @@ static struct {
 
 /* Which answers a question has, beside REFUSED. */
 static const struct dialogue {
-    enum msg question, answers[2];
+    enum msg question, answers[3];
 } dialogues[] = {
     {MSG_LOOKUP, {MSG_RELEASED, MSG_NONE}},
-    {MSG_HEALTH, {MSG_HEALTHY, MSG_HEALTHY}},
-    {MSG_ROSTER_OPEN, {MSG_UPLOAD_READY, MSG_UPLOAD_READY}},
-    {MSG_BATCH_UPLOAD, {MSG_UPLOAD_READY, MSG_UPLOAD_READY}},
-    {MSG_BATCH_CREATE, {MSG_BATCH_STATE, MSG_BATCH_STATE}},
-    {MSG_BATCH_GET, {MSG_BATCH_REPORT, MSG_BATCH_REPORT}},
-    {MSG_BATCH_COMMIT, {MSG_BATCH_STATE, MSG_BATCH_STATE}},
-    {MSG_BATCH_UNDO, {MSG_BATCH_STATE, MSG_BATCH_STATE}},
-    {MSG_WITHDRAW, {MSG_WITHDRAWN, MSG_WITHDRAWN}},
-    {MSG_UPLOAD_CHUNK, {MSG_UPLOAD_KEPT, MSG_UPLOAD_KEPT}},
-    {MSG_UPLOAD_CLOSE, {MSG_BATCH_STATE, MSG_ROSTER_REPORT}},
+    {MSG_HEALTH, {MSG_HEALTHY}},
+    {MSG_ROSTER_OPEN, {MSG_UPLOAD_READY}},
+    {MSG_UPLOAD_CREATE, {MSG_UPLOAD_READY}},
+    {MSG_UPLOAD_RESUME, {MSG_UPLOAD_READY}},
+    {MSG_UPLOAD_GET, {MSG_UPLOAD_IS}},
+    {MSG_UPLOAD_CHUNK, {MSG_UPLOAD_KEPT, MSG_BATCH_STATE, MSG_ROSTER_REPORT}},
+    {MSG_BATCH_CREATE, {MSG_BATCH_STATE}},
+    {MSG_BATCH_GET, {MSG_BATCH_REPORT}},
+    {MSG_BATCH_COMMIT, {MSG_BATCH_STATE}},
+    {MSG_BATCH_UNDO, {MSG_BATCH_STATE}},
+    {MSG_WITHDRAW, {MSG_WITHDRAWN}},
 };
 
 static bool is_answer(enum msg question, const struct message *m)
@@ -62,8 +63,9 @@ static bool is_answer(enum msg question, const struct message *m)
     if (m->type == MSG_REFUSED)
         return problem_text((enum problem)m->is.refused.problem) != NULL;
     for (size_t i = 0; i < sizeof dialogues / sizeof *dialogues; i++)
-        if (dialogues[i].question == question)
-            return m->type == dialogues[i].answers[0] || m->type == dialogues[i].answers[1];
+        for (size_t n = 0; dialogues[i].question == question && n < 3; n++)
+            if (dialogues[i].answers[n] && m->type == dialogues[i].answers[n])
+                return true;
     return false;
 }
 
@@ -133,8 +135,10 @@ static void finish(struct link_call *call, enum err e)
 /* Nobody waits any more: an upload that was opened too late is given back. */
 static void give_back(const struct message *m)
 {
+    struct shape_upload_name name = {.upload = m->is.upload_state.upload};
+
     if (m->type == MSG_UPLOAD_READY)
-        (void)transmit(MSG_UPLOAD_ABORT, 0, &m->is.upload_name, -1, to.number);
+        (void)transmit(MSG_UPLOAD_LEAVE, 0, &name, -1, to.number);
 }
 
 static enum err deliver(struct message *m)

@@ -5,6 +5,7 @@
 #include "photod/base/clock.h"
 #include "photod/web/answer.h"
 #include "photod/web/office.h"
+#include "photod/web/tus.h"
 #include "photod/web/vault.h"
 
 #define TABLE_MAX ((size_t)256 << 20)
@@ -69,15 +70,6 @@ static bool answer_report(struct request *r, json_t *body, const struct message 
     return refuse(r, PROBLEM_UNAVAILABLE, "the report cannot be read");
 }
 
-/* An upload begins: the vault judges the key before a byte of the body is read. */
-static bool open_upload(struct request *r, enum err e, const struct message *answer)
-{
-    if (!request_got(r, e, answer, MSG_UPLOAD_READY))
-        return false;
-    r->upload.bytes = r->length;
-    return true;
-}
-
 /* Rosters. */
 
 bool roster_begin(struct request *r)
@@ -96,9 +88,10 @@ bool roster_begin(struct request *r)
     memcpy(ask.source, r->visitor->source, sizeof ask.source);
     memcpy(ask.district, r->district, sizeof ask.district);
     memcpy(ask.batch, r->batch, sizeof ask.batch); /* "" on the district's own route */
+    ask.length = r->length;
     e = vault_roster_open(&ask, &r->upload.vault, &answer);
     explicit_bzero(&ask, sizeof ask);
-    return open_upload(r, e, &answer);
+    return upload_begin(r, e, &answer);
 }
 
 bool roster_answer(struct request *r)
@@ -175,18 +168,12 @@ bool batch_create_answer(struct request *r)
     return answer_batch(r, e, &answer, MHD_HTTP_CREATED);
 }
 
+/* The whole upload in one request; tus.c has the others. */
 bool batch_upload_begin(struct request *r)
 {
-    CLEANUP(message) struct message answer = MESSAGE_NONE;
-    struct shape_batch_name ask = {0};
-    enum err e;
-
     if (!request_has_type(r, "application/zip") && !request_has_type(r, "application/octet-stream"))
         return refuse(r, PROBLEM_MEDIA_TYPE_UNKNOWN, "application/zip or application/octet-stream");
-    name_batch(r, &ask);
-    e = vault_batch_upload(&ask, &r->upload.vault, &answer);
-    explicit_bzero(&ask, sizeof ask);
-    return open_upload(r, e, &answer);
+    return tus_begin(r, r->length);
 }
 
 bool batch_upload_answer(struct request *r)

@@ -36,7 +36,8 @@ struct request {
     const unsigned char *fingerprint; /* of the verified certificate, or NULL */
     char key[100];                    /* of the Authorization header, or "" */
     uint64_t length;                  /* Content-Length */
-    const char *allow;                /* for 405 */
+    char allow[48];                   /* for 405 */
+    bool tus;                         /* its answer says so (tus.h) */
     struct accepted accepted;         /* lookups */
     struct buf *body;                 /* lookups, withdrawals */
     struct upload upload;             /* rosters, batches */

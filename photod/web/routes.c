@@ -14,6 +14,7 @@
 #include "photod/web/office.h"
 #include "photod/web/routes.h"
 #include "photod/web/screen.h"
+#include "photod/web/tus.h"
 #include "photod/web/withdraw.h"
 
 #define LAW    PROCESS_LAW
@@ -33,6 +34,11 @@ static const struct route routes[] = {
      roster_answer},
     {"PUT", BATCH "/upload", OFFICE, CREDENTIAL_KEY, UPLOAD, 0, batch_upload_begin, upload_feed,
      batch_upload_answer},
+    {"POST", BATCH "/upload", OFFICE, CREDENTIAL_KEY, 0, 0, tus_check, NULL, tus_create_answer},
+    {"HEAD", BATCH "/upload", OFFICE, CREDENTIAL_KEY, 0, 0, tus_check, NULL, tus_head_answer},
+    {"PATCH", BATCH "/upload", OFFICE, CREDENTIAL_KEY, UPLOAD, 0, tus_patch_begin, upload_feed,
+     tus_patch_answer},
+    {"OPTIONS", BATCH "/upload", OFFICE, CREDENTIAL_KEY, 0, 0, NULL, NULL, tus_options_answer},
     {"GET", BATCH, OFFICE, CREDENTIAL_KEY, 0, 0, NULL, NULL, batch_get_answer},
     {"POST", BATCH "/commit", OFFICE, CREDENTIAL_KEY, 0, 0, NULL, NULL, batch_commit_answer},
     {"POST", BATCH "/undo", OFFICE, CREDENTIAL_KEY, 0, 0, NULL, NULL, batch_undo_answer},
@@ -49,6 +55,7 @@ void routes_init(enum process door, uint64_t upload_max_mib)
 {
     here.door = door;
     here.upload_max_mib = upload_max_mib;
+    tus_init(upload_max_mib << 20);
 }
 
 /* Requests: request.h. */
@@ -153,13 +160,29 @@ static bool match_path(struct request *r, const char *pattern, const char *path)
     return *path == '\0';
 }
 
-/* No two routes share a path, so the first is the one. */
-static const struct route *find(struct request *r, const char *path)
+static void add_allow(struct request *r, const char *method)
 {
-    for (size_t i = 0; i < sizeof routes / sizeof *routes; i++)
-        if ((routes[i].doors & (unsigned)here.door) && match_path(r, routes[i].path, path))
+    size_t len = strlen(r->allow);
+
+    (void)snprintf(r->allow + len, sizeof r->allow - len, "%s%s", len ? ", " : "", method);
+}
+
+/* The route, or one of that path with another method: r->allow then names those it has. */
+static const struct route *find(struct request *r, const char *method, const char *path)
+{
+    const struct route *other = NULL;
+
+    for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
+        if (!(routes[i].doors & (unsigned)here.door) || !match_path(r, routes[i].path, path))
+            continue;
+        if (strcmp(routes[i].method, method) == 0) {
+            r->allow[0] = '\0';
             return &routes[i];
-    return NULL;
+        }
+        other = &routes[i];
+        add_allow(r, other->method);
+    }
+    return other;
 }
 
 /* What every path but health wants at this door. */
@@ -181,14 +204,11 @@ static bool check_certificate(struct request *r)
     return true;
 }
 
-static bool check_route(struct request *r, const char *method)
+static bool check_route(struct request *r)
 {
     if (!r->route)
         return refuse(r, PROBLEM_NOT_FOUND, "%s", "");
-    if (strcmp(r->route->method, method) == 0)
-        return true;
-    r->allow = r->route->method;
-    return refuse(r, PROBLEM_METHOD_NOT_ALLOWED, "%s", r->allow);
+    return !r->allow[0] || refuse(r, PROBLEM_METHOD_NOT_ALLOWED, "%s", r->allow);
 }
 
 static bool check_body(struct request *r)
@@ -209,7 +229,7 @@ static bool judge_headers(struct request *r, const char *method, const char *pat
 {
     enum credential credential;
 
-    r->route = find(r, path);
+    r->route = find(r, method, path);
     credential = credential_of(r);
     if (credential == CREDENTIAL_CERTIFICATE && !check_certificate(r))
         return false;
@@ -219,7 +239,7 @@ static bool judge_headers(struct request *r, const char *method, const char *pat
         return false;
     if (credential == CREDENTIAL_KEY && !r->key[0])
         return refuse(r, PROBLEM_KEY_REQUIRED, "%s", "");
-    if (!check_route(r, method) || !check_body(r))
+    if (!check_route(r) || !check_body(r))
         return false;
     return !r->route->begin || r->route->begin(r);
 }

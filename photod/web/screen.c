@@ -7,8 +7,9 @@
 #include "photod/web/screen.h"
 
 /* Headers that may stand once. */
-static const char *const singles[] = {"content-length",  "host",  "authorization", "content-type",
-                                      "idempotency-key", "expect"};
+static const char *const singles[] = {
+    "content-length", "host",          "authorization", "content-type",    "idempotency-key",    "expect",
+    "tus-resumable",  "upload-length", "upload-offset", "upload-metadata", "upload-defer-length"};
 #define SINGLES (sizeof singles / sizeof *singles)
 
 struct screening {

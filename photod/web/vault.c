@@ -29,7 +29,7 @@ static enum err open_upload(enum msg question, const void *shape, struct vault_u
 
     TRY(ask(question, shape, ANSWER_MS, answer, &link));
     if (answer->type == MSG_UPLOAD_READY)
-        *upload = (struct vault_upload){.link = link, .id = answer->is.upload_name.upload};
+        *upload = (struct vault_upload){.link = link, .id = answer->is.upload_state.upload};
     return OK;
 }
 
@@ -39,64 +39,63 @@ enum err vault_roster_open(const struct shape_roster_open *question, struct vaul
     return open_upload(MSG_ROSTER_OPEN, question, upload, answer);
 }
 
-enum err vault_batch_upload(const struct shape_batch_name *question, struct vault_upload *upload,
-                            struct message *answer)
+enum err vault_upload_create(const struct shape_upload_create *question, struct vault_upload *upload,
+                             struct message *answer)
 {
-    return open_upload(MSG_BATCH_UPLOAD, question, upload, answer);
+    return open_upload(MSG_UPLOAD_CREATE, question, upload, answer);
 }
 
-/* An upload ends with its first refusal or failure. */
-static enum err await_chunk(struct vault_upload *upload, struct message *answer)
+enum err vault_upload_resume(const struct shape_upload_resume *question, struct vault_upload *upload,
+                             struct message *answer)
+{
+    return open_upload(MSG_UPLOAD_RESUME, question, upload, answer);
+}
+
+enum err vault_upload_get(const struct shape_batch_name *question, struct message *answer)
+{
+    return ask(MSG_UPLOAD_GET, question, ANSWER_MS, answer, NULL);
+}
+
+/* An upload ends with its first refusal or failure, and when it is whole. */
+static enum err await_chunk(struct vault_upload *upload, int64_t timeout_ms, struct message *answer)
 {
     enum err e;
 
-    if (!upload->sending)
-        return OK;
     upload->sending = false;
-    e = link_await(&upload->chunk, ANSWER_MS, answer);
-    if (!e && answer->type == MSG_REFUSED)
+    e = link_await(&upload->chunk, timeout_ms, answer);
+    if (!e && answer->type != MSG_UPLOAD_KEPT)
         upload->link = 0;
     return e;
 }
 
-enum err vault_upload_chunk(struct vault_upload *upload, int fd, struct message *answer)
+enum err vault_upload_chunk(struct vault_upload *upload, uint64_t offset, int fd, struct message *answer)
 {
-    struct shape_upload_chunk what = {.upload = upload->id, .number = upload->chunks};
+    struct shape_upload_chunk what = {.upload = upload->id, .offset = offset};
 
-    TRY(await_chunk(upload, answer));
+    if (upload->sending)
+        TRY(await_chunk(upload, ANSWER_MS, answer));
     if (!upload->link)
-        return OK;
+        return answer->type == MSG_REFUSED ? OK : ERR_CLOSED;
     TRY(link_ask(&upload->chunk, MSG_UPLOAD_CHUNK, &what, fd, upload->link));
-    upload->chunks++;
     upload->sending = true;
     return OK;
 }
 
-enum err vault_upload_close(struct vault_upload *upload, uint64_t bytes, struct message *answer,
-                            uint64_t *link)
+enum err vault_upload_await(struct vault_upload *upload, struct message *answer, uint64_t *link)
 {
-    struct shape_upload_close what = {.upload = upload->id, .bytes = bytes};
-
     *link = upload->link;
-    TRY(await_chunk(upload, answer));
-    if (!upload->link)
-        return OK;
-    message_clear(answer);
-    TRY(ask(MSG_UPLOAD_CLOSE, &what, REPORT_MS, answer, link));
-    upload->link = 0;
-    return OK;
+    return upload->sending ? await_chunk(upload, REPORT_MS, answer) : ERR_CLOSED;
 }
 
-void vault_upload_abort(struct vault_upload *upload)
+void vault_upload_leave(struct vault_upload *upload)
 {
     struct shape_upload_name what = {.upload = upload->id};
     struct message last = MESSAGE_NONE;
 
-    if (!upload->link)
-        return;
-    (void)await_chunk(upload, &last);
+    if (upload->sending)
+        (void)!await_chunk(upload, ANSWER_MS, &last);
     if (upload->link)
-        (void)link_tell(MSG_UPLOAD_ABORT, &what, upload->link);
+        (void)link_tell(MSG_UPLOAD_LEAVE, &what, upload->link);
     upload->link = 0;
     message_clear(&last);
 }

@@ -19,7 +19,6 @@
 /* An upload the vault has opened, with at most one chunk on its way. */
 struct vault_upload {
     uint64_t link, id; /* link 0: not open */
-    uint32_t chunks;
     bool sending;
     struct link_call chunk;
 };
@@ -27,18 +26,24 @@ struct vault_upload {
 /* The law door. */
 MUST_CHECK enum err vault_lookup(const struct shape_lookup *ask, struct message *answer, uint64_t *link);
 
-/* The office door.  An answer of UPLOAD_READY fills *upload; then chunks, then close or abort. */
+/* The office door.  An answer of UPLOAD_READY fills *upload; then chunks, then leave. */
 MUST_CHECK enum err vault_roster_open(const struct shape_roster_open *ask, struct vault_upload *upload,
                                       struct message *answer);
-MUST_CHECK enum err vault_batch_upload(const struct shape_batch_name *ask, struct vault_upload *upload,
+MUST_CHECK enum err vault_upload_create(const struct shape_upload_create *ask, struct vault_upload *upload,
+                                        struct message *answer);
+MUST_CHECK enum err vault_upload_resume(const struct shape_upload_resume *ask, struct vault_upload *upload,
+                                        struct message *answer);
+MUST_CHECK enum err vault_upload_get(const struct shape_batch_name *ask, struct message *answer);
+/*
+ * Sends the chunk that begins at offset of the whole; first waits for the one
+ * before, whose answer must be UPLOAD_KEPT or REFUSED.  fd stays the caller's.
+ */
+MUST_CHECK enum err vault_upload_chunk(struct vault_upload *upload, uint64_t offset, int fd,
                                        struct message *answer);
-/* Sends the next chunk; first waits for the one before and gives its answer. fd stays the caller's. */
-MUST_CHECK enum err vault_upload_chunk(struct vault_upload *upload, int fd, struct message *answer);
-/* Waits for the last chunk (answer: REFUSED if that was), then closes.  *link: where the answer came by. */
-MUST_CHECK enum err vault_upload_close(struct vault_upload *upload, uint64_t bytes, struct message *answer,
-                                       uint64_t *link);
-/* Nothing happens when it is not open. */
-void vault_upload_abort(struct vault_upload *upload);
+/* The last chunk's answer: UPLOAD_KEPT, what became of the whole, or REFUSED.  *link: where it came by. */
+MUST_CHECK enum err vault_upload_await(struct vault_upload *upload, struct message *answer, uint64_t *link);
+/* Waits for the last chunk, and lets go.  Nothing happens when it is not open. */
+void vault_upload_leave(struct vault_upload *upload);
 MUST_CHECK enum err vault_batch_create(const struct shape_batch_create *ask, struct message *answer);
 MUST_CHECK enum err vault_batch_get(const struct shape_batch_name *ask, struct message *answer,
                                     uint64_t *link);

@@ -43,8 +43,17 @@ enum err bulk_begin(int *fd, unsigned char **bytes, size_t len)
 
 enum err bulk_seal(int fd, unsigned char *bytes, size_t len)
 {
+    return bulk_seal_part(fd, bytes, len, len);
+}
+
+enum err bulk_seal_part(int fd, unsigned char *bytes, size_t len, size_t used)
+{
     if (len)
         (void)munmap(bytes, len);
+    if (used < len && ftruncate(fd, (off_t)used)) {
+        log_errno("shortening a memfd");
+        return ERR_IO;
+    }
     if (fcntl(fd, F_ADD_SEALS, SEALS)) {
         log_errno("sealing a memfd");
         return ERR_IO;

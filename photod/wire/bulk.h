@@ -21,6 +21,8 @@ MUST_CHECK enum err bulk_new(int *fd, const void *bytes, size_t len);
 /* In two steps, to fill in place: map writable, then seal (which unmaps). */
 MUST_CHECK enum err bulk_begin(int *fd, unsigned char **bytes, size_t len);
 MUST_CHECK enum err bulk_seal(int fd, unsigned char *bytes, size_t len);
+/* The same, when only the first `used` bytes were filled. */
+MUST_CHECK enum err bulk_seal_part(int fd, unsigned char *bytes, size_t len, size_t used);
 
 /* Maps for reading.  Expected: ERR_MALFORMED (not a sealed memfd), ERR_LIMIT (larger than max). */
 MUST_CHECK enum err bulk_map(struct bulk *out, int fd, size_t max);

@@ -49,7 +49,7 @@ batch_send() {
         code=$(batch_put "$1")
         [ "$code" = 202 ] && return
         # Its answer was lost, but it is there: sending it again is refused.
-        [ "$code" = 409 ] && [ "$(batch_is "$1" .state)" != "" ] && ! grep -q 'under way' "$scratch/office.$me" && return
+        [ "$code" = 409 ] && [ "$(batch_is "$1" .state)" != "" ] && return
         sleep 0.05
     done
     echo "upload: HTTP $code"

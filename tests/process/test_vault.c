@@ -189,20 +189,20 @@ START_TEST(chunks_that_are_no_sealed_memory_cut_the_office_door_off)
     int pair[2];
 
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
-    for (unsigned i = 0; i < 6; i++) {
-        CLEANUP(message) struct message m = MESSAGE_NONE;
-        struct shape_upload_chunk chunk = {.number = 0};
+    for (unsigned i = 0; i < 8; i++) {
+        struct shape_upload_chunk chunk = {.offset = 0};
         int fd = i == 0   ? rig_unsealed(10)
                  : i == 1 ? rig_bulk(large, sizeof large)
                  : i == 2 ? open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
                  : i == 3 ? pair[0]
                  : i == 4 ? fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0)
+                 : i == 5 ? rig_bulk("", 0)
+                 : i == 6 ? rig_bulk("rosters", 7) /* past the end */
                           : rig_unsealed((size_t)1 << 40);
 
         if (i == 0)
             ck_assert_int_eq(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW), 0);
-        rig_ask(&rig, &rig.office, MSG_ROSTER_OPEN, &ask, -1, &m, MSG_UPLOAD_READY);
-        chunk.upload = m.is.upload_name.upload;
+        chunk.upload = rig_open(&rig, MSG_ROSTER_OPEN, &ask);
         (void)rig_send(&rig, &rig.office, MSG_UPLOAD_CHUNK, &chunk, fd);
         rig_expect_dropped(&rig, &rig.office, PROCESS_OFFICE, 0);
     }
@@ -213,40 +213,37 @@ END_TEST
 
 /* ---- Uploads ---- */
 
-static void refused_chunk(struct channel *c, uint64_t upload, uint32_t number, size_t len)
+static void refused_chunk(struct channel *c, uint64_t upload, uint64_t offset, enum problem problem)
 {
-    static const char bytes[1000];
-    struct shape_upload_chunk chunk = {.upload = upload, .number = number};
+    struct shape_upload_chunk chunk = {.upload = upload, .offset = offset};
 
-    rig_refused(&rig, c, MSG_UPLOAD_CHUNK, &chunk, rig_bulk(bytes, len), PROBLEM_UPLOAD_INCOMPLETE);
+    rig_refused(&rig, c, MSG_UPLOAD_CHUNK, &chunk, rig_bulk("roster", 3), problem);
 }
 
 START_TEST(chunks_out_of_order_and_of_other_peers_are_refused)
 {
+    static const uint64_t elsewhere[] = {0, 1, 2, 4, 6, 1u << 20, UINT32_MAX, UINT64_MAX - 2, UINT64_MAX};
     struct shape_roster_open open = rig_roster_open(&rig);
-    struct shape_upload_close whole = {.bytes = 6};
     struct channel other = CHANNEL_CLOSED;
-    struct shape_upload_name name;
+    struct shape_upload_name name = {.upload = rig_open(&rig, MSG_ROSTER_OPEN, &open)};
+    uint64_t upload = name.upload;
 
     rig_link(&rig, &other, PROCESS_OFFICE, 1);
-    whole.upload = rig_upload(&rig, MSG_ROSTER_OPEN, &open, "roster", 6);
-    name = (struct shape_upload_name){.upload = whole.upload};
-    refused_chunk(&rig.office, whole.upload, 0, 6);
-    refused_chunk(&rig.office, whole.upload, 2, 6);
-    refused_chunk(&rig.office, whole.upload, UINT32_MAX, 6);
-    refused_chunk(&rig.office, whole.upload + 1, 0, 6);
-    refused_chunk(&rig.office, UINT64_MAX, 1, 6);
-    refused_chunk(&rig.office, 0, 1, 6);
-    refused_chunk(&other, whole.upload, 1, 6);
-    rig_refused(&rig, &other, MSG_UPLOAD_CLOSE, &whole, -1, PROBLEM_UPLOAD_INCOMPLETE);
-    (void)rig_send(&rig, &other, MSG_UPLOAD_ABORT, &name, -1);
-    whole.bytes = 7;
-    rig_refused(&rig, &rig.office, MSG_UPLOAD_CLOSE, &whole, -1, PROBLEM_UPLOAD_INCOMPLETE);
-    whole.upload = rig_upload(&rig, MSG_ROSTER_OPEN, &open, "roster", 6);
-    refused_chunk(&rig.office, whole.upload, 1, 6); /* the chunk before was not full: it was the last */
-    whole.upload = rig_upload(&rig, MSG_ROSTER_OPEN, &open, "", 0);
-    whole.bytes = 0;
-    rig_refused(&rig, &rig.office, MSG_UPLOAD_CLOSE, &whole, -1, PROBLEM_UPLOAD_INCOMPLETE);
+    rig_chunk(&rig, upload, 0, "ros", 3, MSG_UPLOAD_KEPT);
+    for (size_t i = 0; i < sizeof elsewhere / sizeof elsewhere[0]; i++)
+        refused_chunk(&rig.office, upload, elsewhere[i], PROBLEM_UPLOAD_OFFSET);
+    refused_chunk(&rig.office, upload + 1, 3, PROBLEM_UPLOAD_LOCKED);
+    refused_chunk(&rig.office, UINT64_MAX, 3, PROBLEM_UPLOAD_LOCKED);
+    refused_chunk(&rig.office, 0, 3, PROBLEM_UPLOAD_LOCKED);
+    refused_chunk(&other, upload, 3, PROBLEM_UPLOAD_LOCKED);
+    (void)rig_send(&rig, &other, MSG_UPLOAD_LEAVE, &name, -1); /* it is not theirs */
+    rig_chunk(&rig, upload, 3, "te", 2, MSG_UPLOAD_KEPT);
+    (void)rig_send(&rig, &rig.office, MSG_UPLOAD_LEAVE, &name, -1);
+    refused_chunk(&rig.office, upload, 5, PROBLEM_UPLOAD_LOCKED); /* a roster that was left is gone */
+    open.length = 0;
+    rig_refused(&rig, &rig.office, MSG_ROSTER_OPEN, &open, -1, PROBLEM_UPLOAD_INCOMPLETE);
+    open.length = UINT64_MAX;
+    rig_refused(&rig, &rig.office, MSG_ROSTER_OPEN, &open, -1, PROBLEM_BODY_TOO_LARGE);
     channel_close(&other);
     (void)rig_expect_serving(&rig);
     rig_stop(&rig);
@@ -423,13 +420,14 @@ START_TEST(a_refusal_that_a_deaf_peer_is_dropped_over_drops_its_upload_once)
 
     ck_assert_uint_gt(full, 10);
     for (unsigned n = full - 2; n <= full + 1; n++) {
-        struct shape_upload_close cut = {.bytes = 7};
+        struct shape_upload_chunk last = {.upload = rig_open(&rig, MSG_ROSTER_OPEN, &open), .offset = 7};
+        int fd = rig_bulk("r", 1);
         enum err e;
 
-        cut.upload = rig_upload(&rig, MSG_ROSTER_OPEN, &open, "roster", 6);
         for (unsigned i = 0; i < n; i++)
             (void)rig_send(&rig, &rig.office, MSG_HEALTH, NULL, -1);
-        e = channel_send(&rig.office, MSG_UPLOAD_CLOSE, 1, &cut, NULL, 0, true);
+        e = channel_send(&rig.office, MSG_UPLOAD_CHUNK, 1, &last, &fd, 1, true);
+        (void)close(fd);
         ck_assert(!e || e == ERR_CLOSED);
         (void)rig_expect_serving(&rig);
         rig_link(&rig, &rig.office, PROCESS_OFFICE, 0);
@@ -447,7 +445,8 @@ START_TEST(peers_that_vanish_with_their_question_under_way_harm_nobody)
 
     rig_child(&rig);
     for (unsigned i = 0; i < 50; i++) {
-        struct shape_upload_chunk chunk = {.upload = 0};
+        struct shape_upload_chunk chunk = {.offset = 0};
+        struct shape_upload_name name;
         CLEANUP(message) struct message m = MESSAGE_NONE;
 
         for (unsigned n = 0; n <= i % 5; n++)
@@ -458,10 +457,10 @@ START_TEST(peers_that_vanish_with_their_question_under_way_harm_nobody)
             rig_hear(&rig, &rig.office, &m);
         } while (m.type == MSG_REFUSED && m.is.refused.problem == PROBLEM_BUSY);
         ck_assert_int_eq(m.type, MSG_UPLOAD_READY);
-        chunk.upload = m.is.upload_name.upload;
+        chunk.upload = name.upload = m.is.upload_state.upload;
         (void)rig_send(&rig, &rig.office, MSG_UPLOAD_CHUNK, &chunk, rig_bulk("x", 1));
         if (i % 2)
-            (void)rig_send(&rig, &rig.office, MSG_UPLOAD_ABORT, &m.is.upload_name, -1);
+            (void)rig_send(&rig, &rig.office, MSG_UPLOAD_LEAVE, &name, -1);
         rig_link(&rig, &rig.office, PROCESS_OFFICE, 0);
         (void)rig_send(&rig, &rig.ctl, MSG_KEY_ADD, &key, -1);
         rig_link(&rig, &rig.ctl, PROCESS_CTL, 0);

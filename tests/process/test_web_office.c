@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 #include <poll.h>
+#include <sys/stat.h>
 #include "lawapi/outcome.h"
 #include "photod/base/clock.h"
 #include "photod/wire/bulk.h"
@@ -30,8 +31,9 @@ static void report_rows(struct peer *p, uint32_t request, enum msg type, const v
 }
 
 static bool is_roster;
+static uint64_t upload_end;
 
-static void answer_close(struct peer *p, struct message *m)
+static void answer_whole(struct peer *p, struct message *m)
 {
     struct shape_roster_report roster = {.format = "CSV with header row, 10 columns, Windows-1252",
                                          .lines = 3,
@@ -59,19 +61,24 @@ static void keep_office(struct peer *p, struct message *m)
                                       .files = 3,
                                       .judged = 3,
                                       .stored = 1};
-    struct shape_upload_name upload = {.upload = 5};
+    struct shape_upload_state ready = {.upload = 5};
+    struct shape_upload_name kept = {.upload = 5};
+    struct stat st;
 
     switch ((int)m->type) {
     case MSG_ROSTER_OPEN:
-    case MSG_BATCH_UPLOAD:
+    case MSG_UPLOAD_CREATE:
         is_roster = m->type == MSG_ROSTER_OPEN;
-        peer_say(p, MSG_UPLOAD_READY, m->request, &upload, -1);
+        upload_end = is_roster ? m->is.roster_open.length : m->is.upload_create.length;
+        ready.length = upload_end;
+        peer_say(p, MSG_UPLOAD_READY, m->request, &ready, -1);
         break;
     case MSG_UPLOAD_CHUNK:
-        peer_say(p, MSG_UPLOAD_KEPT, m->request, &upload, -1);
-        break;
-    case MSG_UPLOAD_CLOSE:
-        answer_close(p, m);
+        ck_assert_int_eq(fstat(m->fds[0], &st), 0);
+        if (m->is.upload_chunk.offset + (uint64_t)st.st_size == upload_end)
+            answer_whole(p, m);
+        else
+            peer_say(p, MSG_UPLOAD_KEPT, m->request, &kept, -1);
         break;
     case MSG_BATCH_GET:
         report_rows(p, m->request, MSG_BATCH_REPORT, &batch);
@@ -97,7 +104,7 @@ static void refuse_keys(struct peer *p, struct message *m)
 
 static void fill_up_at_second_chunk(struct peer *p, struct message *m)
 {
-    if (m->type == MSG_UPLOAD_CHUNK && m->is.upload_chunk.number == 1)
+    if (m->type == MSG_UPLOAD_CHUNK && m->is.upload_chunk.offset >> 20 == 1)
         peer_refuse(p, m->request, PROBLEM_STORAGE_FULL);
     else
         keep_office(p, m);
@@ -324,8 +331,9 @@ START_TEST(a_roster_is_streamed_in_chunks_of_a_mebibyte)
     ck_assert_uint_eq(d.vault.chunk_sizes[0], 1u << 20);
     ck_assert_uint_eq(d.vault.chunk_sizes[1], 1u << 20);
     ck_assert_uint_eq(d.vault.chunk_sizes[2], 1u << 19);
-    ck_assert_uint_eq(d.vault.last[MSG_UPLOAD_CLOSE].upload_close.bytes, bytes);
-    ck_assert_uint_eq(d.vault.last[MSG_UPLOAD_CLOSE].upload_close.upload, 5);
+    ck_assert_uint_eq(d.vault.last[MSG_ROSTER_OPEN].roster_open.length, bytes);
+    ck_assert_uint_eq(d.vault.last[MSG_UPLOAD_CHUNK].upload_chunk.offset, 2u << 20);
+    ck_assert_uint_eq(d.vault.last[MSG_UPLOAD_CHUNK].upload_chunk.upload, 5);
     /* The connection is still good. */
     ck_assert(send_upload(&c, "PUT " DISTRICT "/batches/b1/upload", "application/zip", 16u << 20, 16u << 20));
     client_read(&c, &r);
@@ -333,7 +341,7 @@ START_TEST(a_roster_is_streamed_in_chunks_of_a_mebibyte)
     reply_free(&r);
     client_close(&c);
     ck_assert_uint_eq(peer_count(&d.vault, MSG_UPLOAD_CHUNK), 19);
-    ck_assert_uint_eq(peer_count(&d.vault, MSG_UPLOAD_ABORT), 0);
+    ck_assert_uint_eq(peer_count(&d.vault, MSG_UPLOAD_LEAVE), 0);
     door_stop(&d);
 }
 END_TEST
@@ -370,24 +378,25 @@ START_TEST(an_upload_refused_halfway_is_answered_at_once)
     assert_problem(&r, PROBLEM_STORAGE_FULL);
     reply_free(&r);
     client_close(&c);
-    ck_assert_uint_eq(peer_count(&d.vault, MSG_UPLOAD_CLOSE), 0);
+    ck_assert_uint_eq(peer_count(&d.vault, MSG_UPLOAD_LEAVE), 0);
     door_stop(&d);
 }
 END_TEST
 
-START_TEST(a_client_that_goes_halfway_aborts_its_upload)
+START_TEST(a_client_that_goes_halfway_leaves_its_upload_with_all_that_came)
 {
     struct client c;
     struct door d;
 
     door_start(&d, PROCESS_OFFICE, keep_office);
     ck_assert(client_open(&c, d.port, WHO_COUNT));
-    ck_assert(send_upload(&c, "PUT " DISTRICT "/batches/b1/upload", "application/zip", 8u << 20, 3u << 20));
-    ck_assert(peer_awaits(&d.vault, MSG_UPLOAD_CHUNK, 2));
+    ck_assert(send_upload(&c, "PUT " DISTRICT "/batches/b1/upload", "application/zip", 8u << 20,
+                          (3u << 20) + 1000));
     client_close(&c);
-    ck_assert(peer_awaits(&d.vault, MSG_UPLOAD_ABORT, 1));
-    ck_assert_uint_eq(d.vault.last[MSG_UPLOAD_ABORT].upload_name.upload, 5);
-    ck_assert_uint_eq(peer_count(&d.vault, MSG_UPLOAD_CLOSE), 0);
+    ck_assert(peer_awaits(&d.vault, MSG_UPLOAD_LEAVE, 1));
+    ck_assert_uint_eq(d.vault.last[MSG_UPLOAD_LEAVE].upload_name.upload, 5);
+    ck_assert_uint_eq(peer_count(&d.vault, MSG_UPLOAD_CHUNK), 4);
+    ck_assert_uint_eq(d.vault.upload_bytes, (3u << 20) + 1000);
     door_stop(&d);
 }
 END_TEST
@@ -455,7 +464,7 @@ TCase *tests_of_office(void)
                                   a_roster_is_streamed_in_chunks_of_a_mebibyte,
                                   a_refused_upload_is_answered_before_its_body_comes,
                                   an_upload_refused_halfway_is_answered_at_once,
-                                  a_client_that_goes_halfway_aborts_its_upload,
+                                  a_client_that_goes_halfway_leaves_its_upload_with_all_that_came,
                                   an_upload_does_not_go_on_with_another_vault,
                                   an_upload_slower_than_the_least_rate_is_cut};
     return tests_of("office", tests, sizeof tests / sizeof *tests);

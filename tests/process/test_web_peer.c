@@ -31,8 +31,8 @@ static void note(struct peer *p, const struct message *m)
     pthread_mutex_lock(&p->lock);
     p->counts[m->type]++;
     p->last[m->type] = m->is;
-    if (m->type == MSG_UPLOAD_CHUNK && fstat(m->fds[0], &st) == 0 && m->is.upload_chunk.number < 64) {
-        p->chunk_sizes[m->is.upload_chunk.number] = (uint32_t)st.st_size;
+    if (m->type == MSG_UPLOAD_CHUNK && fstat(m->fds[0], &st) == 0 && m->is.upload_chunk.offset >> 20 < 64) {
+        p->chunk_sizes[m->is.upload_chunk.offset >> 20] = (uint32_t)st.st_size;
         p->upload_bytes += (uint64_t)st.st_size;
     }
     pthread_mutex_unlock(&p->lock);

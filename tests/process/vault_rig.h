@@ -97,13 +97,22 @@ extern const struct shape_roster_summary rig_summary;
 /* Three renditions that pass for JPEG. */
 void rig_pictures(int fds[static 3]);
 
-/* Opens an upload and sends one chunk; its name.  shape: struct shape_roster_open or _batch_name. */
-uint64_t rig_upload(struct rig *r, enum msg open, const void *shape, const void *bytes, size_t len);
+/* Opens an upload; its name. */
+uint64_t rig_open(struct rig *r, enum msg open, const void *shape);
+/* Sends a chunk of it; the answer must be of that type. */
+void rig_chunk(struct rig *r, uint64_t upload, uint64_t offset, const void *bytes, size_t len,
+               enum msg expected);
+/* Of six bytes. */
 struct shape_roster_open rig_roster_open(const struct rig *r);
 /* A roster is whole and with a worker, which is returned; the report is still to come. */
 struct channel *rig_roster_parsing(struct rig *r);
 /* Puts RIG_CHILD and the children after it on the roster, all opted in. */
 void rig_roster(struct rig *r, uint32_t count);
+/* A new batch; *ask names it. */
+void rig_batch_new(struct rig *r, struct shape_batch_name *ask);
+struct shape_upload_create rig_upload_create(const struct shape_batch_name *batch, uint64_t length);
+struct shape_upload_resume rig_upload_resume(const struct shape_batch_name *batch, uint64_t offset,
+                                             uint64_t bytes);
 /* A batch whose upload is whole; a worker is asked to open it, and is returned.  *ask names the batch. */
 struct channel *rig_batch(struct rig *r, struct shape_batch_name *ask);
 /* The batch's state now; waits until every file has its verdict. */

@@ -116,15 +116,21 @@ struct channel *rig_worker_asked(struct rig *r, enum msg expected, enum channel_
     return NULL;
 }
 
-uint64_t rig_upload(struct rig *r, enum msg open, const void *shape, const void *bytes, size_t len)
+uint64_t rig_open(struct rig *r, enum msg open, const void *shape)
 {
     CLEANUP(message) struct message m = MESSAGE_NONE;
-    struct shape_upload_chunk chunk = {.number = 0};
 
     rig_ask(r, &r->office, open, shape, -1, &m, MSG_UPLOAD_READY);
-    chunk.upload = m.is.upload_name.upload;
-    rig_ask(r, &r->office, MSG_UPLOAD_CHUNK, &chunk, rig_bulk(bytes, len), &m, MSG_UPLOAD_KEPT);
-    return chunk.upload;
+    return m.is.upload_state.upload;
+}
+
+void rig_chunk(struct rig *r, uint64_t upload, uint64_t offset, const void *bytes, size_t len,
+               enum msg expected)
+{
+    const struct shape_upload_chunk chunk = {.upload = upload, .offset = offset};
+    CLEANUP(message) struct message m = MESSAGE_NONE;
+
+    rig_ask(r, &r->office, MSG_UPLOAD_CHUNK, &chunk, rig_bulk(bytes, len), &m, expected);
 }
 
 /* ---- Rosters ---- */
@@ -132,7 +138,7 @@ uint64_t rig_upload(struct rig *r, enum msg open, const void *shape, const void 
 struct shape_roster_open rig_roster_open(const struct rig *r)
 {
     struct shape_roster_open open = {
-        .source = "192.0.2.2", .district = RIG_DISTRICT, .media = "text/tab-separated-values"};
+        .source = "192.0.2.2", .district = RIG_DISTRICT, .media = "text/tab-separated-values", .length = 6};
 
     memcpy(open.key, r->key, sizeof open.key);
     return open;
@@ -142,10 +148,9 @@ struct channel *rig_roster_parsing(struct rig *r)
 {
     CLEANUP(message) struct message m = MESSAGE_NONE;
     struct shape_roster_open open = rig_roster_open(r);
-    struct shape_upload_close whole = {.bytes = 6};
+    struct shape_upload_chunk chunk = {.upload = rig_open(r, MSG_ROSTER_OPEN, &open)};
 
-    whole.upload = rig_upload(r, MSG_ROSTER_OPEN, &open, "roster", 6);
-    (void)rig_send(r, &r->office, MSG_UPLOAD_CLOSE, &whole, -1);
+    (void)rig_send(r, &r->office, MSG_UPLOAD_CHUNK, &chunk, rig_bulk("roster", 6));
     return rig_worker_asked(r, MSG_ROSTER_PARSE, STATE_ROSTER, &m);
 }
 
@@ -167,11 +172,10 @@ void rig_roster(struct rig *r, uint32_t count)
 
 /* ---- Batches ---- */
 
-struct channel *rig_batch(struct rig *r, struct shape_batch_name *ask)
+void rig_batch_new(struct rig *r, struct shape_batch_name *ask)
 {
     CLEANUP(message) struct message m = MESSAGE_NONE;
     struct shape_batch_create create = {.source = "192.0.2.2", .district = RIG_DISTRICT};
-    struct shape_upload_close whole = {.bytes = 3};
 
     *ask = (struct shape_batch_name){.source = "192.0.2.2", .district = RIG_DISTRICT};
     memcpy(ask->key, r->key, sizeof ask->key);
@@ -179,8 +183,39 @@ struct channel *rig_batch(struct rig *r, struct shape_batch_name *ask)
     date_format(create.taken_on, law_today(clock_wall_ms()));
     rig_ask(r, &r->office, MSG_BATCH_CREATE, &create, -1, &m, MSG_BATCH_STATE);
     memcpy(ask->batch, m.is.batch_state.batch, sizeof m.is.batch_state.batch);
-    whole.upload = rig_upload(r, MSG_BATCH_UPLOAD, ask, "zip", 3);
-    rig_ask(r, &r->office, MSG_UPLOAD_CLOSE, &whole, -1, &m, MSG_BATCH_STATE);
+}
+
+struct shape_upload_create rig_upload_create(const struct shape_batch_name *batch, uint64_t length)
+{
+    struct shape_upload_create create = {.length = length};
+
+    memcpy(create.key, batch->key, sizeof create.key);
+    memcpy(create.source, batch->source, sizeof create.source);
+    memcpy(create.district, batch->district, sizeof create.district);
+    memcpy(create.batch, batch->batch, sizeof create.batch);
+    return create;
+}
+
+struct shape_upload_resume rig_upload_resume(const struct shape_batch_name *batch, uint64_t offset,
+                                             uint64_t bytes)
+{
+    struct shape_upload_resume resume = {.offset = offset, .bytes = bytes};
+
+    memcpy(resume.key, batch->key, sizeof resume.key);
+    memcpy(resume.source, batch->source, sizeof resume.source);
+    memcpy(resume.district, batch->district, sizeof resume.district);
+    memcpy(resume.batch, batch->batch, sizeof resume.batch);
+    return resume;
+}
+
+struct channel *rig_batch(struct rig *r, struct shape_batch_name *ask)
+{
+    CLEANUP(message) struct message m = MESSAGE_NONE;
+    struct shape_upload_create create;
+
+    rig_batch_new(r, ask);
+    create = rig_upload_create(ask, 3);
+    rig_chunk(r, rig_open(r, MSG_UPLOAD_CREATE, &create), 0, "zip", 3, MSG_BATCH_STATE);
     return rig_worker_asked(r, MSG_ZIP_OPEN, STATE_ZIP, &m);
 }
 
