@@ -50,11 +50,12 @@ struct act_state {
 enum phase {
     ROSTER_OPEN,
     ROSTER_CHUNK,
-    ROSTER_CLOSE,
     BATCH_CREATE,
-    BATCH_UPLOAD,
-    BATCH_CHUNK,
-    BATCH_CLOSE,
+    BATCH_UPLOAD, /* from the start */
+    BATCH_FIRST,
+    BATCH_LOOK, /* what was acknowledged must still be there */
+    BATCH_RESUME,
+    BATCH_REST,
     BATCH_WAIT,
     BATCH_COMMIT,
     WITHDRAW,
@@ -116,7 +117,7 @@ struct world {
         bool asked, for_set, unsure;
         uint32_t request, group, serial;
         int64_t not_before_us;
-        uint64_t upload;
+        uint64_t upload, offset; /* of the batch's next byte */
     } office;
     struct lookup lookups[LOOKUPS];
     struct {

@@ -9,7 +9,9 @@
 #include "kills.h"
 #include "lawapi/problem.h"
 
-#define WAIT_US 2000 /* between two looks at a batch being judged */
+#define WAIT_US      2000 /* between two looks at a batch being judged */
+#define UPLOAD_BYTES 21
+#define FIRST_BYTES  11 /* of a batch's upload, in a piece of its own */
 
 int64_t now_us(void)
 {
@@ -97,29 +99,47 @@ static uint32_t ask_chunk(struct world *w)
 {
     struct shape_upload_chunk chunk = {.upload = w->office.upload};
     uint32_t first = w->office.for_set ? first_of_set(w) : w->office.group * GROUP_SIZE;
+    uint64_t end = w->office.phase == BATCH_FIRST ? FIRST_BYTES : UPLOAD_BYTES;
     char text[64] = "";
 
     (void)snprintf(text, sizeof text, "%010u %010u", w->office.serial, first);
-    return say(w, MSG_UPLOAD_CHUNK, &chunk, rig_bulk(text, 21));
+    chunk.offset = w->office.phase == BATCH_REST ? w->office.offset : 0;
+    return say(w, MSG_UPLOAD_CHUNK, &chunk, rig_bulk(text + chunk.offset, end - chunk.offset));
+}
+
+static uint32_t ask_upload(struct world *w)
+{
+    const struct shape_batch_name batch = name_of_batch(w);
+    const struct shape_upload_create create = rig_upload_create(&batch, UPLOAD_BYTES);
+    const struct shape_upload_resume resume =
+        rig_upload_resume(&batch, w->office.offset, UPLOAD_BYTES - w->office.offset);
+
+    act_begin(w, ACT_UPLOAD);
+    if (w->office.phase == BATCH_LOOK)
+        return say(w, MSG_UPLOAD_GET, &batch, -1);
+    return w->office.phase == BATCH_UPLOAD ? say(w, MSG_UPLOAD_CREATE, &create, -1)
+                                           : say(w, MSG_UPLOAD_RESUME, &resume, -1);
 }
 
 static uint32_t ask_office(struct world *w)
 {
     struct shape_roster_open roster = rig_roster_open(&w->rig);
-    struct shape_upload_close whole = {.upload = w->office.upload, .bytes = 21};
     struct shape_withdraw withdraw = {.source = "192.0.2.2", .district = RIG_DISTRICT, .reason = "asked to"};
     struct shape_batch_name batch;
 
     switch ((int)w->office.phase) {
     case ROSTER_OPEN:
         act_begin(w, ACT_ROSTER);
+        roster.length = UPLOAD_BYTES;
         return say(w, MSG_ROSTER_OPEN, &roster, -1);
     case ROSTER_CHUNK:
-    case BATCH_CHUNK:
+    case BATCH_FIRST:
+    case BATCH_REST:
         return ask_chunk(w);
-    case ROSTER_CLOSE:
-    case BATCH_CLOSE:
-        return say(w, MSG_UPLOAD_CLOSE, &whole, -1);
+    case BATCH_UPLOAD:
+    case BATCH_LOOK:
+    case BATCH_RESUME:
+        return ask_upload(w);
     case BATCH_CREATE:
         act_begin(w, ACT_UPLOAD);
         return ask_create(w);
@@ -133,10 +153,6 @@ static uint32_t ask_office(struct world *w)
         break;
     }
     batch = name_of_batch(w);
-    if (w->office.phase == BATCH_UPLOAD) {
-        act_begin(w, ACT_UPLOAD);
-        return say(w, MSG_BATCH_UPLOAD, &batch, -1);
-    }
     if (w->office.phase == BATCH_WAIT) {
         act_begin(w, ACT_JUDGING);
         return say(w, MSG_BATCH_GET, &batch, -1);
@@ -219,23 +235,14 @@ static void withdrawn(struct world *w)
 /* What another one's answer may have said already. */
 static bool is_told_late(const struct world *w, const struct message *m)
 {
-    if (m->type != MSG_REFUSED)
-        return false;
-    return (w->office.phase == BATCH_UPLOAD && m->is.refused.problem == PROBLEM_BATCH_STATE) ||
-           (w->office.phase == WITHDRAW && w->office.unsure &&
-            m->is.refused.problem == PROBLEM_CHILD_UNKNOWN);
+    return m->type == MSG_REFUSED && w->office.phase == WITHDRAW && w->office.unsure &&
+           m->is.refused.problem == PROBLEM_CHILD_UNKNOWN;
 }
 
 static void refused(struct world *w, const struct message *m)
 {
     if (is_told_late(w, m)) {
-        if (w->office.phase == WITHDRAW) {
-            withdrawn(w);
-            return;
-        }
-        last_batch(w)->uploaded = true;
-        act_end(w, ACT_UPLOAD);
-        w->office.phase = BATCH_WAIT;
+        withdrawn(w);
         return;
     }
     if (w->office.phase == BATCH_COMMIT && m->type == MSG_REFUSED &&
@@ -247,20 +254,41 @@ static void refused(struct world *w, const struct message *m)
                   message_name(m->type), m->is.refused.problem, m->is.refused.detail, (int)w->office.phase);
     w->totals.refused++;
     w->office.not_before_us = now_us() + 10000;
-    if (w->office.phase == ROSTER_CHUNK || w->office.phase == ROSTER_CLOSE)
+    if (w->office.phase == ROSTER_CHUNK)
         w->office.phase = ROSTER_OPEN;
-    if (w->office.phase == BATCH_CHUNK || w->office.phase == BATCH_CLOSE)
+    if (w->office.phase == BATCH_FIRST)
         w->office.phase = BATCH_UPLOAD;
+    if (w->office.phase == BATCH_REST || w->office.phase == BATCH_RESUME)
+        w->office.phase = BATCH_LOOK;
+}
+
+static void uploaded(struct world *w)
+{
+    last_batch(w)->uploaded = true;
+    act_end(w, ACT_UPLOAD);
+    w->office.phase = BATCH_WAIT;
+}
+
+static void looked(struct world *w, const struct shape_upload_state *s)
+{
+    ck_assert_uint_ge(s->offset, FIRST_BYTES);
+    ck_assert_uint_le(s->offset, UPLOAD_BYTES);
+    ck_assert_uint_eq(s->length, UPLOAD_BYTES);
+    w->office.offset = s->offset;
+    w->office.phase = BATCH_RESUME;
+    if (s->offset == UPLOAD_BYTES) /* its answer was lost with the vault */
+        uploaded(w);
 }
 
 static void hear_office(struct world *w, const struct message *m)
 {
     static const enum msg expected[PHASE_COUNT] = {
-        [ROSTER_OPEN] = MSG_UPLOAD_READY,   [ROSTER_CHUNK] = MSG_UPLOAD_KEPT,
-        [ROSTER_CLOSE] = MSG_ROSTER_REPORT, [BATCH_CREATE] = MSG_BATCH_STATE,
-        [BATCH_UPLOAD] = MSG_UPLOAD_READY,  [BATCH_CHUNK] = MSG_UPLOAD_KEPT,
-        [BATCH_CLOSE] = MSG_BATCH_STATE,    [BATCH_WAIT] = MSG_BATCH_REPORT,
-        [BATCH_COMMIT] = MSG_BATCH_STATE,   [WITHDRAW] = MSG_WITHDRAWN,
+        [ROSTER_OPEN] = MSG_UPLOAD_READY,  [ROSTER_CHUNK] = MSG_ROSTER_REPORT,
+        [BATCH_CREATE] = MSG_BATCH_STATE,  [BATCH_UPLOAD] = MSG_UPLOAD_READY,
+        [BATCH_FIRST] = MSG_UPLOAD_KEPT,   [BATCH_LOOK] = MSG_UPLOAD_IS,
+        [BATCH_RESUME] = MSG_UPLOAD_READY, [BATCH_REST] = MSG_BATCH_STATE,
+        [BATCH_WAIT] = MSG_BATCH_REPORT,   [BATCH_COMMIT] = MSG_BATCH_STATE,
+        [WITHDRAW] = MSG_WITHDRAWN,
     };
     enum phase phase = w->office.phase;
 
@@ -274,10 +302,18 @@ static void hear_office(struct world *w, const struct message *m)
     switch ((int)phase) {
     case ROSTER_OPEN:
     case BATCH_UPLOAD:
-        w->office.upload = m->is.upload_name.upload;
+    case BATCH_RESUME:
+        w->office.upload = m->is.upload_state.upload;
         w->office.phase++;
         break;
-    case ROSTER_CLOSE:
+    case BATCH_FIRST:
+        w->office.offset = FIRST_BYTES;
+        w->office.phase = BATCH_REST;
+        break;
+    case BATCH_LOOK:
+        looked(w, &m->is.upload_state);
+        break;
+    case ROSTER_CHUNK:
         ck_assert_uint_eq(m->is.roster_report.in, GROUP_SIZE);
         acknowledged(w, m->is.roster_report.leaf, ""); /* its first, which is the first child's answer */
         w->totals.rosters++;
@@ -287,11 +323,9 @@ static void hear_office(struct world *w, const struct message *m)
     case BATCH_CREATE:
         created(w, &m->is.batch_state);
         break;
-    case BATCH_CLOSE:
+    case BATCH_REST:
         acknowledged(w, m->is.batch_state.leaf, "batch-upload");
-        last_batch(w)->uploaded = true;
-        act_end(w, ACT_UPLOAD);
-        w->office.phase = BATCH_WAIT;
+        uploaded(w);
         break;
     case BATCH_WAIT:
         heard_state(w, &m->is.batch_state);
@@ -313,9 +347,9 @@ static void hear_office(struct world *w, const struct message *m)
 static void resume_office(struct world *w)
 {
     static const enum phase again[PHASE_COUNT] = {
-        [ROSTER_OPEN] = ROSTER_OPEN,   [ROSTER_CHUNK] = ROSTER_OPEN,  [ROSTER_CLOSE] = ROSTER_OPEN,
-        [BATCH_CREATE] = BATCH_CREATE, [BATCH_UPLOAD] = BATCH_UPLOAD, [BATCH_CHUNK] = BATCH_UPLOAD,
-        [BATCH_CLOSE] = BATCH_UPLOAD,  [BATCH_WAIT] = BATCH_WAIT,     [BATCH_COMMIT] = BATCH_WAIT,
+        [ROSTER_OPEN] = ROSTER_OPEN,   [ROSTER_CHUNK] = ROSTER_OPEN, [BATCH_CREATE] = BATCH_CREATE,
+        [BATCH_UPLOAD] = BATCH_UPLOAD, [BATCH_FIRST] = BATCH_UPLOAD, [BATCH_RESUME] = BATCH_RESUME,
+        [BATCH_REST] = BATCH_LOOK,     [BATCH_WAIT] = BATCH_WAIT,    [BATCH_COMMIT] = BATCH_WAIT,
         [WITHDRAW] = WITHDRAW,
     };
 
