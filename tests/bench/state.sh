@@ -50,5 +50,20 @@ must scratch_start
 id=$(awk -F'\t' '$4 == "stored" { print $3; exit }' "$scratch/report.tsv")
 must scratch_lookup "$id" --out "$scratch/first.jpg" >/dev/null
 echo "start to first lookup: $(since "$at")"
+# One lookup after the other while the ring key is replaced; how long that took, and what they met.
+rotate_amid_lookups() {
+    local at pid n=0 failed=0
+    at=$(now)
+    "$bin/photoctl" keys rotate --socket "$socket" >/dev/null &
+    pid=$!
+    while kill -0 $pid 2>/dev/null; do
+        n=$((n + 1))
+        scratch_lookup "$id" --out "$scratch/amid.$n.jpg" >/dev/null 2>&1 || failed=$((failed + 1))
+    done
+    wait $pid || return 1
+    echo "ring key replaced, $("$bin/photoctl" keys status --socket "$socket" --json | jq .deks) keys wrapped anew: $(since "$at"); meanwhile $n lookups, $failed failed"
+    [ $n -gt 0 ] && [ $failed -eq 0 ]
+}
+must rotate_amid_lookups
 echo "vault: $(vault_kb VmRSS) kB resident, $(vault_kb VmLck) kB locked; state $(du -sm "$state" | cut -f1) MB"
 echo "lookup median: $large ms with $wanted students, $small ms with $students"

@@ -193,6 +193,8 @@ check "no user reads the CA's key file" nobody_reads "$scratch/ca/ca.key"
 root_reads() { cat "$scratch/root.key" "$state/tls/server.key" "$scratch/ca/ca.key" >/dev/null; }
 check "(... which are there)" root_reads
 
+owned_by() { [ "$(stat -c %u "$2")" = "$1" ] || { stat -c '%n is of %u' "$2"; return 1; }; }
+as_token() { SOFTHSM2_CONF=$SOFTHSM2_CONF PKCS11SPY=/usr/lib/softhsm/libsofthsm2.so PKCS11SPY_OUTPUT=/dev/null "$@"; }
 # files_of PID: what it has open or mapped.
 files_of() {
     ls -l "/proc/$1/fd" | sed -n 's/.* -> //p'
@@ -347,6 +349,19 @@ check "(a known word is found in a worker's memory)" found_in "$(pid_of intake)"
 root_key_is_not() { [ "$2" = vault ] || not_found_in "$root_hex" "$root_text" -- "$@"; }
 check "the root key is in no memory but the vault's" everybody root_key_is_not
 check "... and as the digits of its file in none at all" everybody not_found_in "$root_text" --
+# What the parent has open: not the root key file, and no memory that holds its digits or bytes.
+parent_gave_it_up() {
+    local fd
+    for fd in /proc/"$(pid_of root)"/fd/*; do
+        [ "$(readlink "$fd")" != "$scratch/root.key" ] || { echo "$fd is the root key file"; return 1; }
+        case $(readlink "$fd") in /memfd:*) not holds_key "$fd" || { echo "$fd holds it"; return 1; } ;; esac
+    done
+}
+holds_key() { perl -e 'local $/; open my $f, "<:raw", $ARGV[0] or die; my $t = <$f>; exit !(index($t, $ARGV[1]) >= 0 || index($t, pack("H*", $ARGV[1])) >= 0)' "$1" "$root_hex"; }
+check "(the search finds it in its file)" holds_key "$scratch/root.key"
+check "the parent gave up the root key file when the vault had it" parent_gave_it_up
+locked_memory() { [ "$(field VmLck "$(pid_of vault)" | tr -dc 0-9)" -ge 16 ] || { field VmLck "$(pid_of vault)"; return 1; }; }
+check "the vault's keys are in locked memory (VmLck)" locked_memory
 check "the store's keys are in no memory but the vault's" everybody store_keys_are_not
 check "the TLS key is in the memory of neither vault nor workers" children tls_key_is_not
 
@@ -367,6 +382,44 @@ check "... as its user" children own_ids
 check "... without capabilities" children no_capability
 check "... behind its filter" everybody filtered
 check "... and the child is found again" right_child
+check "photod stops" scratch_stop
+
+# ---- A token: photod-unseal as its own user ----
+
+token_uid=64105
+export SOFTHSM2_CONF=$scratch/softhsm2.conf
+spy=$(find /usr/lib -name pkcs11-spy.so | head -1)
+mkdir "$scratch/tokens" "$scratch/spy"
+printf 'directories.tokendir = %s\nlog.level = ERROR\n' "$scratch/tokens" >"$SOFTHSM2_CONF"
+(umask 077 && echo 24680135 >"$scratch/pin")
+must softhsm2-util --init-token --free --label photod --so-pin 11223344 --pin 24680135 >/dev/null
+chown -R $token_uid:$token_uid "$scratch/tokens" "$scratch/spy" && chmod -R u=rwX,go= "$scratch/tokens" "$scratch/spy"
+sed -i "s/^#*user_unseal = .*/user_unseal = $token_uid/" "$state/photod.conf"
+scratch_start >/dev/null
+to_token() {
+    PKCS11SPY=/usr/lib/softhsm/libsofthsm2.so PKCS11SPY_OUTPUT=$scratch/spy/seal "$bin/photoctl" keys rekey \
+        --config "$state/photod.conf" --socket "$socket" --new-root-key "$scratch/token.key" --seal pkcs11 \
+        --pkcs11-module "$spy" --pkcs11-uri 'pkcs11:token=photod;object=photod-root' --pkcs11-pin "$scratch/pin" \
+        --pkcs11-environment "SOFTHSM2_CONF=$SOFTHSM2_CONF PKCS11SPY=/usr/lib/softhsm/libsofthsm2.so PKCS11SPY_OUTPUT=$scratch/spy/calls" \
+        --shares-dir "$scratch/token.shares"
+}
+check "root's photoctl has the token seal a new root key" to_token
+must scratch_stop
+check "photod starts by the token" scratch_start
+processes >"$scratch/processes"
+check "... asked by photod-unseal's own user" owned_by $token_uid "$scratch/spy/calls"
+all_tokens_own() { [ -z "$(find "$scratch/tokens" ! -uid $token_uid)" ]; }
+check "... as the key was made by it for photoctl" all_tokens_own
+no_unseal_left() { ! pgrep -x photod-unseal -P "$(scratch_pid)"; }
+check "... which is gone" no_unseal_left
+check "no user of another process reads the token's files" nobody_reads "$(find "$scratch/tokens" -name '*.object' | head -1)"
+root_hex=$(as_token "$bin/photod-unseal" open 3<"$state/photod.conf" 4<"$scratch/pin" 5<"$scratch/token.key")
+root_text=$(printf %s "$root_hex" | od -An -v -tx1 | tr -d ' \n')
+check "(its root key is found in the vault's memory)" found_in "$(pid_of vault)" "$root_hex"
+check "... and in no other" everybody root_key_is_not
+check "... as digits in none at all" everybody not_found_in "$root_text" --
+check "the parent holds nothing of it" parent_gave_it_up
+check "the child is found" right_child
 check "photod stops" scratch_stop
 
 # ---- With names ----

@@ -12,6 +12,14 @@
 #define HUNDRED                                                                                              \
     "0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789"
 
+/* In place of libsodium's own, for a CPU without AES; only our code asks it. */
+static bool aes_is_hidden;
+
+int crypto_aead_aes256gcm_is_available(void)
+{
+    return !aes_is_hidden && sodium_runtime_has_aesni() && sodium_runtime_has_pclmul();
+}
+
 static struct secret *root;
 static struct keys *keys;
 static struct buf *file;
@@ -102,6 +110,20 @@ START_TEST(a_file_cut_short_is_corrupt)
 
     for (size_t len = 0; len < buf_len(file); len++)
         ck_assert_int_eq(keys_open(&k, root, buf_bytes(file), len), ERR_CORRUPT);
+}
+END_TEST
+
+START_TEST(a_file_sealed_by_aes_is_refused_not_called_corrupt_where_the_cpu_has_none)
+{
+    CLEANUP(keys) struct keys *k = NULL;
+    bool has_aes = crypto_aead_aes256gcm_is_available();
+
+    aes_is_hidden = true;
+    ck_assert_int_eq(keys_open(&k, root, buf_bytes(file), buf_len(file)), has_aes ? ERR_DENIED : OK);
+    buf_truncate(file, 0);
+    ck_assert_int_eq(keys_seal(file, keys, root), OK); /* by the other suite */
+    ck_assert_int_eq(keys_open(&k, root, buf_bytes(file), buf_len(file)), OK);
+    aes_is_hidden = false;
 }
 END_TEST
 
@@ -545,6 +567,7 @@ int main(void)
     tcase_add_test(c, the_root_key_itself_seals_nothing);
     tcase_add_test(c, every_damaged_byte_of_the_file_is_corrupt);
     tcase_add_test(c, a_file_cut_short_is_corrupt);
+    tcase_add_test(c, a_file_sealed_by_aes_is_refused_not_called_corrupt_where_the_cpu_has_none);
     tcase_add_test(c, until_a_root_key_is_replaced_both_open_and_then_the_new_one_only);
     tcase_add_test(c, a_replacement_that_is_given_up_or_begun_again_leaves_nothing_of_the_first);
     tcase_add_test(c, a_file_of_two_that_is_damaged_is_corrupt_and_opens_by_what_is_whole);

@@ -1,6 +1,7 @@
 #include <check.h>
 #include <ctype.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -335,6 +336,45 @@ START_TEST(what_is_written_is_read)
 }
 END_TEST
 
+/* Shares with some characters exchanged, lines dropped or doubled, or noise: read as they were made, or
+ * refused with a reason. */
+START_TEST(random_texts_are_refused_or_are_the_shares)
+{
+    unsigned read = 0, refused = 0;
+
+    for (unsigned round = 0; round < 20000; round++) {
+        CLEANUP(shares) struct shares *all = NULL;
+        CLEANUP(fd) int fd = -1;
+        char text[4 * SHARE_TEXT] = "";
+        struct share_fault fault = {.text = ""};
+        size_t len;
+
+        for (unsigned n = randombytes_uniform(3) + 1; n; n--) {
+            strcat(text, texts[randombytes_uniform(SHARES_MADE)]);
+            strcat(text, "\n");
+        }
+        len = strlen(text);
+        for (unsigned n = randombytes_uniform(4); n; n--)
+            text[randombytes_uniform((uint32_t)len)] = (char)(1 + randombytes_uniform(255));
+        if (round % 5 == 0)
+            text[randombytes_uniform((uint32_t)len)] = '\0';
+        fd = file_of(text);
+        ck_assert_int_eq(lseek(fd, 0, SEEK_SET), 0);
+        ck_assert_int_eq(shares_new(&all), OK);
+        if (shares_read(all, &fault, fd)) {
+            ck_assert_str_ne(fault.text, "");
+            refused++;
+            continue;
+        }
+        for (unsigned i = 0; i < all->count; i++)
+            ck_assert_mem_eq(&all->list[i], &made[all->list[i].index - 1], sizeof made[0]);
+        read++;
+    }
+    printf("20000 random share texts: %u read, as they were made, %u refused\n", read, refused);
+    ck_assert(read && refused);
+}
+END_TEST
+
 /* ---- A person ---- */
 
 /* The six lines of a share without their numbers, as typed. */
@@ -410,6 +450,7 @@ int main(void)
     tcase_add_test(c, a_share_of_another_threshold_is_a_later_photods);
     tcase_add_test(c, two_splittings_of_a_key_differ);
     tcase_add_test(c, what_is_written_is_read);
+    tcase_add_test(c, random_texts_are_refused_or_are_the_shares);
     tcase_add_test(c, a_person_is_asked_again_until_each_line_is_right);
     tcase_add_test(c, a_person_who_leaves_is_told);
     srunner_run_all(r, CK_NORMAL);
