@@ -24,12 +24,12 @@ targets=${*:-$known}
 # sources TARGET: the files whose lines count.
 sources() {
     case $1 in
-    archive) echo ingest/archive.c ingest/archive_map.c ingest/archive_name.c ;;
-    image) echo ingest/probe*.c ;;
-    index) echo ingest/index*.c ;;
-    mapping) echo ingest/mapping*.c ;;
+    archive) echo ingest/archive*.c ingest/package*.c ;;
+    image) echo ingest/probe*.c ingest/exif.c ;;
+    index) echo ingest/index*.c ingest/cells.c ;;
+    mapping) echo ingest/mapping.c ingest/cells.c ;;
     message) echo photod/wire/message.c photod/wire/pack.c photod/wire/shapes.c ;;
-    roster) echo ingest/roster*.c ingest/charset.c ingest/fold.c ;;
+    roster) echo ingest/roster*.c ingest/delimited.c ingest/charset.c ingest/fold.c ;;
     esac
 }
 

@@ -3,6 +3,8 @@
 #include <string.h>
 #include "ingest/archive.h"
 #include "ingest/charset.h"
+#include "ingest/fold.h"
+#include "ingest/package.h"
 #include "tests/fuzz/promise.h"
 #include "tests/fuzz/target.h"
 
@@ -17,6 +19,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
     (void)argc;
     (void)argv;
+    PROMISE(fold_init() == OK);
     return 0;
 }
 
@@ -38,6 +41,31 @@ static void extract(struct archive *a, size_t index, size_t len)
     PROMISE(bytes);
     e = archive_extract(a, &fault, index, bytes, len);
     PROMISE(e == OK || (e == ERR_MALFORMED && fault && *fault));
+}
+
+struct rows {
+    size_t entries, count;
+};
+
+static enum err take_row(void *context, const struct index_row *row, enum package_match match, size_t entry)
+{
+    struct rows *rows = context;
+
+    rows->count++;
+    PROMISE(row->line > 0 && memchr(row->file, 0, sizeof row->file));
+    PROMISE(match == PACKAGE_NONE || entry < rows->entries);
+    return OK;
+}
+
+static void read_package(struct archive *a)
+{
+    struct rows rows = {.entries = archive_count(a)};
+    struct package p;
+    enum err e = package_read(&p, a, take_row, &rows);
+
+    PROMISE(e == OK || e == ERR_LIMIT);
+    if (!e && p.form == PACKAGE_BY_NAME)
+        PROMISE(rows.count == 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
@@ -67,5 +95,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
         unpacked += (size_t)entry.size;
         extract(a, i, (size_t)entry.size);
     }
+    if (unpacked < UNPACKED_MAX) /* what is claimed larger would be unpacked again */
+        read_package(a);
     return 0;
 }

@@ -1,4 +1,5 @@
-/* What a picture says of itself, before any decoder: ingest/probe.h. */
+/* What a picture says of itself, before any decoder: ingest/probe.h, and its camera: ingest/exif.h. */
+#include "ingest/exif.h"
 #include "ingest/probe.h"
 #include "tests/fuzz/promise.h"
 #include "tests/fuzz/target.h"
@@ -14,8 +15,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
     struct probe p;
     const char *fault = NULL;
+    struct exif exif = exif_read(bytes, len);
     enum err e = probe_image(&p, &fault, bytes, len);
 
+    PROMISE(exif.orientation >= 1 && exif.orientation <= 8);
     if (e) {
         PROMISE(e == ERR_MALFORMED && fault && *fault);
         return 0;
