@@ -107,6 +107,7 @@ bool tus_options_answer(struct request *r)
     const struct answer_header headers[] = {
         {"Tus-Version", TUS_VERSION}, {"Tus-Extension", "creation,expiration"}, {"Tus-Max-Size", max}};
 
+    r->tus = true;
     write_number(max, max_bytes);
     return answer_empty(r, MHD_HTTP_NO_CONTENT, headers, 3);
 }
