@@ -15,6 +15,7 @@
 #include "photod/base/cleanup.h"
 #include "photod/base/clock.h"
 #include "photod/base/text.h"
+#include "tests/tools/demo_forms.h"
 #include "tests/tools/demo_picture.h"
 #include "tests/tools/demo_roster.h"
 #include "tests/tools/demo_say.h"
@@ -24,10 +25,12 @@ static const char help[] =
     "Makes a synthetic school district, and reads the pictures that come back from photod.\n"
     "\n"
     "  demo-district [--seed N] [--students N] [--district 0487] [--today YYYY-MM-DD]\n"
-    "                [--scale N] --out DIR\n"
+    "                [--scale N] [--forms] --out DIR\n"
     "      Writes DIR/roster.tsv (AIM Student Demographic file), DIR/photos.zip and\n"
     "      DIR/expected.tsv (the truth, for tests only: state_id, optin, file, kind, code,\n"
     "      width, height, exif_date, gps; '-' stands for nothing).  --scale 2 to 4: larger pictures.\n"
+    "      --forms: the roster also as CSV and TSV with a header row, in other encodings and of\n"
+    "      answers only, each damaged by a spreadsheet, and DIR/damage.tsv, the truth about that.\n"
     "  demo-district --read-code FILE [--as-tagged]\n"
     "      Prints the code shown by an upright picture.  Pixels are taken as they are stored;\n"
     "      with --as-tagged the EXIF Orientation is obeyed first.\n"
@@ -48,7 +51,7 @@ enum { EXIT_USAGE = 2 };
 struct wish {
     const char *out, *read_code, *expected, *psnr, *retake, *first, *second;
     const char *seed, *students, *district, *today, *scale, *width, *height;
-    bool as_tagged, help;
+    bool as_tagged, forms, help;
 };
 
 /* Texts are stored by their place in struct wish. */
@@ -61,6 +64,7 @@ static const struct option options[] = {
     {"scale", required_argument, NULL, 'c'},
     {"read-code", required_argument, NULL, 'r'},
     {"as-tagged", no_argument, NULL, 'a'},
+    {"forms", no_argument, NULL, 'f'},
     {"expected", required_argument, NULL, 'e'},
     {"width", required_argument, NULL, 'w'},
     {"height", required_argument, NULL, 'h'},
@@ -90,6 +94,7 @@ static enum err parse_wish(struct wish *wish, int argc, char **argv)
             if (texts[i].letter == letter)
                 *texts[i].text = optarg;
         wish->as_tagged |= letter == 'a';
+        wish->forms |= letter == 'f';
         wish->help |= letter == '?';
         index = -1;
     }
@@ -141,8 +146,9 @@ static enum err parse_district(struct district *d, const struct wish *wish)
     return text_copy(d->code, sizeof d->code, code);
 }
 
-static enum err write_district(const struct district *d, const char *folder)
+static enum err write_district(const struct district *d, const struct wish *wish)
 {
+    const char *folder = wish->out;
     static const struct {
         const char *name;
         enum err (*write)(const struct district *d, const char *path);
@@ -160,7 +166,7 @@ static enum err write_district(const struct district *d, const char *folder)
             return say(ERR_LIMIT, "the name of the folder is too long");
         TRY(files[i].write(d, path));
     }
-    return OK;
+    return wish->forms ? forms_write(d, folder) : OK;
 }
 
 static enum err write_expected(const struct district *d, const struct wish *wish, int width, int height)
@@ -193,7 +199,7 @@ static enum err make(const struct wish *wish, bool *usage)
         return say(ERR_MALFORMED, "--expected needs --width and --height");
     *usage = false;
     TRY(district_init(&d));
-    return wish->expected ? write_expected(&d, wish, (int)width, (int)height) : write_district(&d, wish->out);
+    return wish->expected ? write_expected(&d, wish, (int)width, (int)height) : write_district(&d, wish);
 }
 
 static enum err print_code(const struct wish *wish)
