@@ -293,8 +293,9 @@ enum ctl_exit command_upload(int argc, char **argv)
         OPTION_NEED("key-file", "FILE", c.key_file,
                     "Holds the district's key, as `photoctl key issue` wrote it."),
         OPTION_NEED("district", "CODE", c.district, "The district's four-digit School System code."),
-        OPTION_TEXT("roster", "FILE.tsv", c.roster,
-                    "The AIM Student Demographic file to send (or one named .csv)."),
+        OPTION_TEXT(
+            "roster", "FILE", c.roster,
+            "The roster: the AIM Student Demographic file, or CSV or tab-separated text with a header row."),
         OPTION_TEXT("photos", "FILE.zip", c.photos, "Photos named by State ID, as in 012345678.jpg."),
         OPTION_TEXT("taken-on", "DATE", c.taken_on, "The day these photos were taken (YYYY-MM-DD)."),
         OPTION_TEXT("school", "NAME", c.school,

@@ -120,7 +120,9 @@ check "two answers of one child that differ are both refused" counts '.refused =
 
 # ---- A name that only the encoding brings out right ----
 
-named=$(awk -F'\t' '$6 ~ /^(Søren|Zoë|Noémie|José|Éloise|Mateó|Björk|Josefína)$/ && $13 == "IN" { print $3; exit }' "$scratch/roster.tsv")
+named=$(awk -F'\t' 'NR == FNR { if ($2 == "IN" && $4 !~ /none|corrupt/) pictured[$1]; next }
+    $3 in pictured && $6 ~ /^(Søren|Zoë|Noémie|José|Éloise|Mateó|Björk|Josefína)$/ { print $3; exit }' \
+    "$scratch/expected.tsv" "$scratch/roster.tsv")
 name=$(awk -F'\t' -v id="$named" '$3 == id { print $6 }' "$scratch/roster.tsv")
 must send "$scratch/roster-1252.csv"
 must scratch_upload --photos "$scratch/photos.zip" --taken-on "$(date -d '20 days ago' +%F)" --commit >"$scratch/photos.txt" 2>&1
