@@ -1,3 +1,4 @@
+#include <search.h>
 #include <string.h>
 #include "store/lmdb_keyring.h"
 
@@ -7,20 +8,19 @@ struct key_note {
     unsigned char bytes[];
 };
 
-static enum err note(struct key_note **list, struct span key, struct span value)
+static struct key_note *note_new(struct span key, struct span value)
 {
     struct key_note *n = malloc(sizeof *n + key.len + value.len);
 
     if (!n)
-        return ERR_NOMEM;
+        return NULL;
     memcpy(n->bytes, key.at, key.len);
     if (value.len)
         memcpy(n->bytes + key.len, value.at, value.len);
     n->key = (struct span){n->bytes, key.len};
     n->value = (struct span){value.at ? n->bytes + key.len : NULL, value.len};
-    n->next = *list;
-    *list = n;
-    return OK;
+    n->next = NULL;
+    return n;
 }
 
 static void forget(struct key_note **list)
@@ -32,13 +32,32 @@ static void forget(struct key_note **list)
     *list = NULL;
 }
 
-/* Where the note of this key hangs, or NULL. */
-static struct key_note **find(struct key_note **list, struct span key)
+static int by_key(const void *a, const void *b)
 {
-    for (struct key_note **at = list; *at; at = &(*at)->next)
-        if ((*at)->key.len == key.len && memcmp((*at)->key.at, key.at, key.len) == 0)
-            return at;
-    return NULL;
+    const struct key_note *x = a, *y = b;
+    size_t common = x->key.len < y->key.len ? x->key.len : y->key.len;
+    int order = memcmp(x->key.at, y->key.at, common);
+
+    return order ? order : (x->key.len > y->key.len) - (x->key.len < y->key.len);
+}
+
+static bool is_doomed(const struct keyring *k, struct span key)
+{
+    const struct key_note probe = {.key = key};
+
+    return tfind(&probe, &k->doomed, by_key) != NULL;
+}
+
+static void spare(struct keyring *k, struct span key)
+{
+    const struct key_note probe = {.key = key};
+    struct key_note **found = tfind(&probe, &k->doomed, by_key), *n;
+
+    if (!found)
+        return;
+    n = *found;
+    (void)tdelete(n, &k->doomed, by_key);
+    free(n);
 }
 
 static enum err begin(struct keyring *k)
@@ -76,33 +95,25 @@ static int write_key(struct keyring *k, struct span key, struct span value)
     return rc == MDB_NOTFOUND ? MDB_SUCCESS : rc;
 }
 
-static enum err write_all(struct keyring *k, const struct key_note *list, const char *doing)
-{
-    TRY(begin(k));
-    for (const struct key_note *n = list; n; n = n->next)
-        TRY(lmdb_err(&k->env, write_key(k, n->key, n->value), doing));
-    return commit(k);
-}
-
 enum err keyring_peek(struct keyring *k, struct span key, struct span *value)
 {
-    return find(&k->doomed, key) ? ERR_NOTFOUND : read_key(k, key, value);
+    return is_doomed(k, key) ? ERR_NOTFOUND : read_key(k, key, value);
 }
 
 enum err keyring_put(struct keyring *k, struct span key, struct span value)
 {
-    struct key_note **doomed = find(&k->doomed, key), *saved;
     struct span old = {NULL, 0};
     enum err e = read_key(k, key, &old);
+    struct key_note *n;
 
     if (e && e != ERR_NOTFOUND)
         return e;
-    TRY(note(&k->before, key, old));
-    if (doomed) {
-        saved = *doomed;
-        *doomed = saved->next;
-        free(saved);
-    }
+    n = note_new(key, old);
+    if (!n)
+        return ERR_NOMEM;
+    n->next = k->before;
+    k->before = n;
+    spare(k, key);
     if (!value.at)
         value.at = (const unsigned char *)"";
     return lmdb_err(&k->env, write_key(k, key, value), "write a key");
@@ -111,11 +122,16 @@ enum err keyring_put(struct keyring *k, struct span key, struct span value)
 enum err keyring_remove(struct keyring *k, struct span key)
 {
     struct span value;
+    struct key_note *n;
     enum err e = keyring_peek(k, key, &value);
 
     if (e)
         return e == ERR_NOTFOUND ? OK : e;
-    return note(&k->doomed, key, (struct span){NULL, 0});
+    n = note_new(key, (struct span){NULL, 0});
+    if (n && tsearch(n, &k->doomed, by_key))
+        return OK;
+    free(n);
+    return ERR_NOMEM;
 }
 
 enum err keyring_commit(struct keyring *k)
@@ -128,17 +144,44 @@ enum err keyring_commit(struct keyring *k)
 
 enum err keyring_revert(struct keyring *k)
 {
-    return k->before ? write_all(k, k->before, "take a key back") : OK;
+    if (!k->before)
+        return OK;
+    TRY(begin(k));
+    for (const struct key_note *n = k->before; n; n = n->next)
+        TRY(lmdb_err(&k->env, write_key(k, n->key, n->value), "take a key back"));
+    return commit(k);
+}
+
+struct erasing {
+    struct keyring *keyring;
+    int rc;
+};
+
+static void erase_one(const void *node, VISIT visit, void *context)
+{
+    const struct key_note *n = *(struct key_note *const *)node;
+    struct erasing *e = context;
+
+    if ((visit == postorder || visit == leaf) && !e->rc)
+        e->rc = write_key(e->keyring, n->key, n->value);
 }
 
 enum err keyring_erase(struct keyring *k)
 {
-    return k->doomed ? write_all(k, k->doomed, "remove a key") : OK;
+    struct erasing e = {.keyring = k};
+
+    if (!k->doomed)
+        return OK;
+    TRY(begin(k));
+    twalk_r(k->doomed, erase_one, &e);
+    TRY(lmdb_err(&k->env, e.rc, "remove a key"));
+    return commit(k);
 }
 
 void keyring_end(struct keyring *k)
 {
     mdb_txn_abort(TAKE(k->env.change));
     forget(&k->before);
-    forget(&k->doomed);
+    tdestroy(k->doomed, free);
+    k->doomed = NULL;
 }

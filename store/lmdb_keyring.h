@@ -17,7 +17,7 @@ struct key_note;
 struct keyring {
     struct lmdb_env env;
     struct key_note *before; /* what new keys replaced, newest first: to take them back */
-    struct key_note *doomed; /* deletions that wait for the commit of `photos` */
+    void *doomed;            /* deletions that wait for the commit of `photos`: a tree of them, by key */
 };
 
 /* As the operations of the same names in struct store_ops. */

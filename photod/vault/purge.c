@@ -4,6 +4,7 @@
 #include "photod/base/clock.h"
 #include "photod/base/log.h"
 #include "photod/vault/audit.h"
+#include "photod/vault/children.h"
 #include "photod/vault/clockwatch.h"
 #include "photod/vault/erasure.h"
 #include "photod/vault/night.h"
@@ -14,11 +15,9 @@
 #include "photod/vault/student.h"
 #include "photod/vault/undo.h"
 #include "photod/vault/withdraw.h"
-#include "photod/wire/bulk.h"
 
-#define CHILDREN_A_STEP 256   /* looked at between two looks at the doors */
-#define PURGE_TRIES     64    /* an undo under way may come between again and again, but ends */
-#define FORECAST_MAX    16384 /* 24 months of more districts than Montana has */
+#define CHILDREN_A_STEP 256 /* looked at between two looks at the doors */
+#define PURGE_TRIES     64  /* an undo under way may come between again and again, but ends */
 
 /*
  * A purge's life: look at the batches (night.h); list the children of whom
@@ -40,57 +39,6 @@ struct purge_job {
 
 /* The day of the last purge begun since the start: one that stopped is not begun again at every tick. */
 static int64_t tried_day;
-
-/* ---- Listing ---- */
-
-struct sid_list {
-    unsigned char (*sids)[SID_BYTES];
-    size_t count, max;
-};
-
-static enum err sid_visit(void *context, const unsigned char *sid, size_t sid_len, const unsigned char *value,
-                          size_t value_len)
-{
-    struct sid_list *list = context;
-
-    (void)value, (void)value_len;
-    if (sid_len != SID_BYTES)
-        return ERR_CORRUPT;
-    if (list->count < list->max)
-        memcpy(list->sids[list->count++], sid, SID_BYTES);
-    return OK;
-}
-
-static int by_sid(const void *a, const void *b)
-{
-    return memcmp(a, b, SID_BYTES);
-}
-
-/* Everybody with a record or a photo.  The caller frees *out. */
-static enum err list_sids(struct vault *v, unsigned char (**out)[SID_BYTES], size_t *count)
-{
-    CLEANUP(heap) void *memory = NULL;
-    struct sid_list list = {.count = 0};
-    uint64_t students, photos;
-    size_t unique = 0;
-
-    TRY(store_count(v->store, KIND_STUDENT, &students));
-    TRY(store_count(v->store, KIND_GENERATION, &photos));
-    list.max = (size_t)(students + photos);
-    memory = calloc(list.max + 1, SID_BYTES);
-    if (!memory)
-        return ERR_NOMEM;
-    list.sids = memory;
-    TRY(store_walk(v->store, KIND_STUDENT, "", 0, sid_visit, &list));
-    TRY(store_walk(v->store, KIND_GENERATION, "", 0, sid_visit, &list));
-    qsort(list.sids, list.count, SID_BYTES, by_sid);
-    for (size_t i = 0; i < list.count; i++)
-        if (!unique || memcmp(list.sids[unique - 1], list.sids[i], SID_BYTES) != 0)
-            memmove(list.sids[unique++], list.sids[i], SID_BYTES);
-    *count = unique;
-    *out = TAKE(memory);
-    return OK;
-}
 
 /* ---- Erasing ---- */
 
@@ -124,6 +72,19 @@ static enum err purge_photos(struct vault *v, struct purge_job *j, const struct 
     return e || !gone ? e : student_expect(s, j->job.batch);
 }
 
+/* What goes with the rest of a child whose opt-in lapsed: it is two years old all the same. */
+static enum err count_expired(struct purge_job *j, const struct student *s)
+{
+    struct take t = record_take(&s->generations);
+    struct shape_generation_record g;
+
+    while (take_more(&t)) {
+        take_generation_record(&t, &g);
+        j->step.expired += !t.err && !photo_is_servable(g.taken_on, j->today);
+    }
+    return take_end(&t);
+}
+
 static enum err purge_child(struct vault *v, struct purge_job *j, const unsigned char *sid)
 {
     CLEANUP(student) struct student s = {.answer_count = 0};
@@ -137,6 +98,7 @@ static enum err purge_child(struct vault *v, struct purge_job *j, const unsigned
     TRY(e);
     if (student_consent(&s, v, j->today) != CONSENT_STATE_IN) {
         TRY(student_expect(&s, j->job.batch));
+        TRY(count_expired(j, &s));
         j->step.lapsed++;
         return student_erase(&s, v, j->job.batch, "consent-lapsed");
     }
@@ -293,7 +255,7 @@ static void start(struct vault *v, struct asker to)
     j->to = to;
     j->today = law_today(clock_wall_ms());
     tried_day = date_to_days(j->today);
-    e = list_sids(v, &j->sids, &j->count);
+    e = children_list(v, &j->sids, &j->count);
     if (!e)
         e = night_list(&j->night, v);
     if (!e)
@@ -313,83 +275,4 @@ void purge_tick(struct vault *v, int64_t wall_ms)
 void answer_purge(struct vault *v, struct peer *p, struct message *m)
 {
     start(v, asker_of(p, m));
-}
-
-/* ---- Forecast ---- */
-
-struct forecast {
-    struct vault *vault;
-    struct shape_forecast_row rows[FORECAST_MAX];
-    size_t count;
-};
-
-static struct shape_forecast_row *row_of(struct forecast *f, const char *district, const char *month)
-{
-    for (size_t i = 0; i < f->count; i++)
-        if (strcmp(f->rows[i].district, district) == 0 && strcmp(f->rows[i].month, month) == 0)
-            return &f->rows[i];
-    if (f->count == FORECAST_MAX)
-        return NULL;
-    memcpy(f->rows[f->count].district, district, 5);
-    memcpy(f->rows[f->count].month, month, 8);
-    return &f->rows[f->count++];
-}
-
-static enum err forecast_one(struct forecast *f, const unsigned char *sid, struct date today)
-{
-    CLEANUP(heap) struct shape_student_record *details = calloc(1, sizeof *details);
-    CLEANUP(student) struct student s = {.answer_count = 0};
-    struct shape_generation_record g;
-    struct shape_forecast_row *row;
-    char end[DATE_TEXT], month[8];
-    bool expired;
-
-    if (!details)
-        return ERR_NOMEM;
-    TRY(student_load_sid(&s, f->vault, sid));
-    if (student_current(&s, f->vault, today, NULL, &g, &expired) || student_details(&s, details))
-        return OK;
-    date_format(end, photo_ends_on(g.taken_on));
-    (void)snprintf(month, sizeof month, "%.7s", end);
-    row = row_of(f, details->district, month);
-    if (row)
-        row->photos++;
-    return row ? OK : ERR_LIMIT;
-}
-
-static enum err forecast(struct vault *v, struct buf *table)
-{
-    CLEANUP(heap) struct forecast *f = calloc(1, sizeof *f);
-    CLEANUP(heap) void *memory = NULL;
-    unsigned char(*sids)[SID_BYTES];
-    struct date today = law_today(clock_wall_ms());
-    struct pack p = PACK(table);
-    size_t count;
-
-    if (!f)
-        return ERR_NOMEM;
-    f->vault = v;
-    TRY(list_sids(v, &sids, &count));
-    memory = sids;
-    for (size_t i = 0; i < count; i++)
-        TRY(forecast_one(f, sids[i], today));
-    for (size_t i = 0; i < f->count; i++)
-        pack_forecast_row(&p, &f->rows[i]);
-    return pack_end(&p);
-}
-
-void answer_forecast(struct vault *v, struct peer *p, struct message *m)
-{
-    CLEANUP(buf) struct buf *table = NULL;
-    CLEANUP(fd) int fd = -1;
-    enum err e = buf_new(&table, 1u << 20);
-
-    if (!e)
-        e = forecast(v, table);
-    if (!e)
-        e = bulk_new(&fd, buf_bytes(table), buf_len(table));
-    if (e)
-        answer_refused(v, asker_of(p, m), problem_of(e), NULL, 0);
-    else
-        answer(v, asker_of(p, m), MSG_FORECAST_IS, NULL, &fd, 1);
 }

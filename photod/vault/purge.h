@@ -15,7 +15,5 @@
 /* Purges once after each midnight in Montana, and at start. */
 void purge_tick(struct vault *v, int64_t wall_ms);
 void answer_purge(struct vault *v, struct peer *p, struct message *m);
-/* Photos that end in each month to come, by district. */
-void answer_forecast(struct vault *v, struct peer *p, struct message *m);
 
 #endif

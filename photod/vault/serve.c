@@ -9,6 +9,7 @@
 #include "photod/vault/batch.h"
 #include "photod/vault/batch_upload.h"
 #include "photod/vault/clockwatch.h"
+#include "photod/vault/forecast.h"
 #include "photod/vault/fsck.h"
 #include "photod/vault/lookup.h"
 #include "photod/vault/purge.h"

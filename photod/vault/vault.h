@@ -49,6 +49,7 @@ struct vault {
     struct rotation *rotation;   /* the ring key being replaced: rotate.c */
     int64_t purged_day;          /* the civil day of the last purge, as days since 1970; 0: none */
     bool purging;
+    bool forecasting;
     bool unhealthy;          /* a commit took longer than a second */
     int64_t heartbeat_ms;    /* steady time at which the next one is due; 0: now */
     int64_t clock_seen_ms;   /* wall time of the last heartbeat before this start; 0: none */

@@ -3,6 +3,7 @@
 #include <lmdb.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <time.h>
 #include "tests/unit/store_scene.h"
 
 /* LMDB's files: opening them, and what is wrong with them. */
@@ -208,6 +209,45 @@ START_TEST(garbage_in_a_meta_page_is_refused)
 }
 END_TEST
 
+static int64_t now_ms(void)
+{
+    struct timespec t;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* A roster that opts a large district out is one batch. */
+START_TEST(many_keys_go_in_one_batch)
+{
+    static const unsigned counts[] = {15000, 60000};
+
+    for (unsigned i = 0; i < 2; i++) {
+        struct store_batch *b = batch();
+        char key[16];
+        int64_t began;
+
+        for (unsigned n = 0; n < counts[i]; n++) {
+            (void)snprintf(key, sizeof key, "child %u", n);
+            put(b, KIND_KEY, key, "wrapped");
+        }
+        ck_commit(b);
+        b = batch();
+        for (unsigned n = 0; n < counts[i]; n++) {
+            (void)snprintf(key, sizeof key, "child %u", n);
+            del(b, KIND_KEY, key);
+            del(b, KIND_KEY, key);
+        }
+        put(b, KIND_KEY, "child 7", "spared");
+        began = now_ms();
+        ck_commit(b);
+        (void)printf("%u keys removed in one batch: %lld ms\n", counts[i], (long long)(now_ms() - began));
+        ck_assert_uint_eq(count_of(KIND_KEY), 1);
+        ck_assert(holds(KIND_KEY, "child 7", "spared"));
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("lmdb");
@@ -217,6 +257,7 @@ int main(void)
 
     tcase_set_timeout(c, 50);
     tcase_add_checked_fixture(c, scene_setup_lmdb, scene_teardown);
+    tcase_add_test(c, many_keys_go_in_one_batch);
     tcase_add_test(c, a_second_open_is_busy);
     tcase_add_test(c, a_store_is_made_once_and_found_only_where_it_is);
     tcase_add_test(c, the_files_are_for_their_owner_only);
