@@ -101,6 +101,8 @@ static void print_summary(const struct shape_status *s)
     print_line("volume", "%.1f of %.1f GB used (%.0f %%)", (double)used / 1e9, (double)s->volume_bytes / 1e9,
                s->volume_bytes ? 100.0 * (double)used / (double)s->volume_bytes : 0.0);
     print_line("uploads", "%s", s->uploads ? "accepted" : "REFUSED for lack of space; lookups go on");
+    if (!s->ballast)
+        print_line("ballast", "LET GO OF: the volume is full; make room, or lookups will stop, too");
     if (s->clock_suspect)
         print_line("clock",
                    "SUSPECT: nothing is erased by date until `photoctl clock accept`; lookups go on");
@@ -148,13 +150,13 @@ static void print_json(const struct shape_status *s, const struct processes *all
                             (json_int_t)p->landlock_abi, "restarts", (json_int_t)p->restarts, "since_ms",
                             (json_int_t)p->since_ms));
     }
-    status = json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:b, s:o}", "version",
-                       s->version, "confinement", s->confinement, "suite", s->suite, "origin", s->origin,
-                       "consent_policy", s->consent_policy, "since_ms", (json_int_t)s->since_ms, "students",
-                       (json_int_t)s->students, "photos", (json_int_t)s->photos, "leaves",
+    status = json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:b, s:b, s:o}",
+                       "version", s->version, "confinement", s->confinement, "suite", s->suite, "origin",
+                       s->origin, "consent_policy", s->consent_policy, "since_ms", (json_int_t)s->since_ms,
+                       "students", (json_int_t)s->students, "photos", (json_int_t)s->photos, "leaves",
                        (json_int_t)s->leaves, "volume_bytes", (json_int_t)s->volume_bytes, "available_bytes",
-                       (json_int_t)s->available_bytes, "uploads", (int)s->uploads, "clock_suspect",
-                       (int)s->clock_suspect, "processes", list);
+                       (json_int_t)s->available_bytes, "uploads", (int)s->uploads, "ballast", (int)s->ballast,
+                       "clock_suspect", (int)s->clock_suspect, "processes", list);
     (void)json_dumpf(status, stdout, JSON_INDENT(2));
     (void)putchar('\n');
     json_decref(status);

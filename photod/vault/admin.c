@@ -9,6 +9,7 @@
 #include "photod/base/log.h"
 #include "photod/vault/admin.h"
 #include "photod/vault/audit.h"
+#include "photod/vault/ballast.h"
 #include "photod/vault/spool.h"
 #include "photod/wire/bulk.h"
 
@@ -284,8 +285,10 @@ static enum err make_status(struct vault *v, struct shape_status *s)
 {
     struct store_head head;
 
-    *s = (struct shape_status){
-        .since_ms = (uint64_t)v->started_ms, .uploads = spool_has_room(v), .clock_suspect = v->clock_suspect};
+    *s = (struct shape_status){.since_ms = (uint64_t)v->started_ms,
+                               .uploads = spool_has_room(v),
+                               .ballast = ballast_is_held(v),
+                               .clock_suspect = v->clock_suspect};
     (void)snprintf(s->version, sizeof s->version, "%s", PHOTOD_VERSION);
     (void)snprintf(s->confinement, sizeof s->confinement, "%s", v->config.confinement);
     (void)snprintf(s->suite, sizeof s->suite, "%s", suite_name(envelope_suite()));

@@ -5,6 +5,7 @@
 #include "keys/note.h"
 #include "photod/base/clock.h"
 #include "photod/base/log.h"
+#include "photod/vault/ballast.h"
 #include "photod/vault/commit.h"
 
 #define GROUP_MAX  64
@@ -94,6 +95,31 @@ static void prove(struct committer *c, struct job *j, const struct store_head *h
         j->work_err = e;
 }
 
+/* What found no room and must not wait is tried again with the ballast's. */
+static void commit_vital(struct committer *c, struct job **jobs, unsigned count, struct store_head *head)
+{
+    struct store_batch *batches[GROUP_MAX];
+    struct store_outcome outcomes[GROUP_MAX];
+    struct job *again[GROUP_MAX];
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < count; i++)
+        if (jobs[i]->outcome.result == STORE_FULL && (jobs[i]->lane == LANE_LAW || jobs[i]->vital)) {
+            again[n] = jobs[i];
+            batches[n++] = jobs[i]->batch;
+        }
+    if (!n || !ballast_release(c->vault))
+        return;
+    store_commit(c->vault->store, batches, n, outcomes, head);
+    for (unsigned i = 0; i < n; i++)
+        again[i]->outcome = outcomes[i];
+}
+
+static bool is_doubtful(const struct job *j)
+{
+    return j->outcome.result == STORE_UNKNOWN || j->outcome.result == STORE_READONLY;
+}
+
 static void commit_batches(struct committer *c, struct job **group, unsigned count, struct buf *checkpoint)
 {
     struct store_batch *batches[GROUP_MAX];
@@ -113,7 +139,8 @@ static void commit_batches(struct committer *c, struct job **group, unsigned cou
     store_commit(c->vault->store, batches, n, outcomes, &head);
     for (unsigned i = 0; i < n; i++)
         jobs[i]->outcome = outcomes[i];
-    if (outcomes[0].result == STORE_UNKNOWN || outcomes[0].result == STORE_READONLY || head.size == 0)
+    commit_vital(c, jobs, n, &head);
+    if (is_doubtful(jobs[0]) || head.size == 0)
         return;
     if (keys_sign_checkpoint(checkpoint, c->vault->keys, head.size, head.root)) {
         log_error("the checkpoint of size %llu cannot be signed", (unsigned long long)head.size);
@@ -123,7 +150,7 @@ static void commit_batches(struct committer *c, struct job **group, unsigned cou
     }
     c->head = head;
     for (unsigned i = 0; i < n; i++)
-        if (jobs[i]->wants_proof && outcomes[i].result == STORE_COMMITTED)
+        if (jobs[i]->wants_proof && jobs[i]->outcome.result == STORE_COMMITTED)
             prove(c, jobs[i], &head, checkpoint);
 }
 

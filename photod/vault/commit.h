@@ -22,6 +22,7 @@ struct job {
     enum err (*work)(struct job *j); /* file work off the deciding thread; or NULL */
     struct store_batch *batch;       /* owned; or NULL */
     bool wants_proof;                /* of the batch's first leaf */
+    bool vital;                      /* beside the law lane: the ballast goes rather than this */
     void (*done)(struct vault *v, struct job *j);
 
     /* Results. */

@@ -112,6 +112,7 @@ static enum err finish(struct vault *v, struct finish_job *f)
         TRY(finish_batch(v, f->job.batch, open));
     f->more = keys_left || open->count == ERASURES_AT_ONCE;
     f->job.lane = LANE_BULK;
+    f->job.vital = true;
     f->job.done = finish_done;
     return committer_submit(v->committer, &f->job);
 }
@@ -227,6 +228,7 @@ void orphan_keys_sweep(struct vault *v)
     if (!e && orphans) {
         log_info("%zu keys that belong to nothing are removed: a commit was cut off", orphans);
         j->lane = LANE_BULK;
+        j->vital = true;
         j->done = sweep_done;
         e = committer_submit(v->committer, j);
         if (!e)

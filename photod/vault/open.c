@@ -10,6 +10,7 @@
 #include "photod/base/clock.h"
 #include "photod/base/log.h"
 #include "photod/vault/audit.h"
+#include "photod/vault/ballast.h"
 #include "photod/vault/clockwatch.h"
 #include "photod/vault/open.h"
 
@@ -298,6 +299,7 @@ enum err vault_open(struct vault *v, int root_key_fd)
         return e;
     }
     TRY(clock_open(v));
+    TRY(ballast_open(v));
     e = publish_log(v);
     if (e && e != ERR_CORRUPT) /* which tiles_open() said */
         log_error("the log's files do not agree with the store: %s", err_name(e));
@@ -308,6 +310,7 @@ void vault_close(struct vault *v)
 {
     const int fds[] = {v->state_fd, v->spool_fd, v->log_fd, v->admin_listen};
 
+    ballast_close(v);
     tiles_close(v->tiles);
     store_close(v->store);
     keys_free(v->keys);

@@ -172,7 +172,7 @@ static enum err step(struct vault *v, struct purge_job *j)
     bool changed = true;
 
     job_clear(&j->job);
-    j->job = (struct job){.lane = LANE_BULK, .done = purge_done};
+    j->job = (struct job){.lane = LANE_BULK, .vital = true, .done = purge_done};
     j->step = (struct counts){.expired = 0};
     TRY(store_batch_new(&j->job.batch));
     if (j->night.at < j->night.count) {

@@ -224,6 +224,7 @@ static enum err try_step(struct vault *v, struct rotation *r, struct stale *s)
 {
     job_clear(&r->job);
     r->job.lane = LANE_BULK;
+    r->job.vital = true;
     TRY(store_batch_new(&r->job.batch));
     TRY(store_walk(v->store, KIND_KEY, "", 0, stale_visit, s));
     if (!s->count)
@@ -312,6 +313,7 @@ static enum err tell_late(struct vault *v)
     if (!r)
         return ERR_NOMEM;
     r->job.lane = LANE_BULK;
+    r->job.vital = true;
     e = store_count(v->store, KIND_KEY, &r->deks);
     if (!e)
         e = store_batch_new(&r->job.batch);

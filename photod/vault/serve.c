@@ -5,6 +5,7 @@
 #include "photod/base/log.h"
 #include "photod/vault/admin.h"
 #include "photod/vault/auth.h"
+#include "photod/vault/ballast.h"
 #include "photod/vault/backup.h"
 #include "photod/vault/batch.h"
 #include "photod/vault/batch_upload.h"
@@ -258,6 +259,7 @@ static void tick(struct vault *v)
     strangers_flush(v, wall);
     clock_tick(v, wall, steady);
     purge_tick(v, wall);
+    ballast_tick(v, steady);
     if (steady >= next_wake) {
         next_wake = steady + WAKE_MS;
         staging_wake(v);

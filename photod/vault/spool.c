@@ -7,6 +7,7 @@
 #include "photod/base/log.h"
 #include "photod/base/text.h"
 #include "photod/vault/record.h"
+#include "photod/vault/ballast.h"
 #include "photod/vault/spool.h"
 
 #define ID_TEXT    (2 * SPOOL_ID_BYTES + 1)
@@ -236,7 +237,7 @@ bool spool_has_room(struct vault *v)
 {
     uint64_t total, available;
 
-    if (store_capacity(v->store, &total, &available) || !total)
+    if (!ballast_is_held(v) || store_capacity(v->store, &total, &available) || !total)
         return false;
     return (total - available) * 100 < total * v->config.full_percent;
 }

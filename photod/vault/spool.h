@@ -41,7 +41,7 @@ void spool_remove(struct vault *v, const unsigned char id[static SPOOL_ID_BYTES]
 /* At start: removes every upload that keep() does not claim. */
 void spool_sweep(struct vault *v,
                  bool (*keep)(struct vault *v, const unsigned char id[static SPOOL_ID_BYTES]));
-/* Whether the volume has room for uploads (full_percent). */
+/* Whether the volume has room for uploads (full_percent, ballast_mib). */
 bool spool_has_room(struct vault *v);
 
 #endif

@@ -2,6 +2,7 @@
 #include <string.h>
 #include "photod/base/log.h"
 #include "photod/vault/audit.h"
+#include "photod/vault/ballast.h"
 #include "photod/vault/batch_roster.h"
 #include "photod/vault/erasure.h"
 #include "photod/vault/index.h"
@@ -309,7 +310,7 @@ void staging_pump(struct vault *v)
     if (!v->staging && v->batches_waiting)
         begin_next(v);
     s = v->staging;
-    if (!s || s->broken || s->finishing)
+    if (!s || s->broken || s->finishing || !ballast_is_held(v))
         return;
     if (s->listed && s->rowed == s->count) {
         finish_staging(v, s);

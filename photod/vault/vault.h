@@ -39,8 +39,9 @@ struct vault {
     bool stopping;
 
     struct committer *committer;
-    struct lookup *lookups; /* lookups not answered yet: lookup.c */
-    struct upload *uploads; /* uploads under way: upload.c */
+    struct ballast *ballast; /* ballast.c; let go of by either thread */
+    struct lookup *lookups;  /* lookups not answered yet: lookup.c */
+    struct upload *uploads;  /* uploads under way: upload.c */
     uint64_t next_upload_id;
     struct staging *staging;     /* the batch being judged: staging.c */
     bool batches_waiting;        /* some may be uploaded and not judged */

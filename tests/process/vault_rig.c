@@ -35,8 +35,9 @@ static size_t write_config(const struct rig *r, char *text, size_t size)
     int len = snprintf(text, size,
                        "state = %s/state\nsocket = %s/socket\nroot_key = %s/root.key\n"
                        "tls_certificate = /nowhere\ntls_key = /nowhere\ntls_ca = /nowhere\n"
-                       "tls_crl = /nowhere\nconfinement = same-user\nfull_percent = 100\n",
-                       r->dir, r->dir, r->dir);
+                       "tls_crl = /nowhere\nconfinement = same-user\nfull_percent = 100\n"
+                       "ballast_mib = %u\n",
+                       r->dir, r->dir, r->dir, r->ballast_mib);
     FILE *f = fopen(path_of(r, "photod.conf"), "w");
 
     ck_assert_ptr_nonnull(f);
@@ -230,7 +231,8 @@ void rig_start(struct rig *r)
     *r = (struct rig){.control = CHANNEL_CLOSED,
                       .law = CHANNEL_CLOSED,
                       .office = CHANNEL_CLOSED,
-                      .clock_library = r->clock_library};
+                      .clock_library = r->clock_library,
+                      .ballast_mib = r->ballast_mib};
     r->ctl = CHANNEL_CLOSED;
     for (unsigned i = 0; i < RIG_WORKERS; i++)
         r->workers[i] = CHANNEL_CLOSED;

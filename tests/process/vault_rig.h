@@ -25,6 +25,7 @@ struct rig {
     unsigned char fingerprint[32]; /* of an enrolled certificate */
     char key[100];                 /* of the district */
     uint32_t request;              /* the number of the last question */
+    unsigned ballast_mib;          /* set before rig_start(), if any */
     const char *clock_library;     /* tests/fault/libclock.c, or NULL; set before rig_start() */
     int64_t clock_shift_ms;        /* with it, how far the vault's day is ahead */
 };

@@ -224,7 +224,7 @@ START_TEST(many_keys_go_in_one_batch)
 
     for (unsigned i = 0; i < 2; i++) {
         struct store_batch *b = batch();
-        char key[16];
+        char key[24];
         int64_t began;
 
         for (unsigned n = 0; n < counts[i]; n++) {
