@@ -449,10 +449,12 @@ static void read_numbers(struct message *m, uint32_t *a, uint32_t *b)
 
 static void give_pictures(struct channel *c, uint32_t serial, uint32_t child)
 {
-    const struct shape_image_done done = {.width = 1200, .height = 1500};
+    struct shape_image_done done = {.width = 1200, .height = 1500};
     char picture[64] = "\xff\xd8\xff\xe0";
     int fds[3];
 
+    for (unsigned i = 0; i < sizeof done.phash; i++) /* no two pictures look alike */
+        done.phash[i] = (unsigned char)any_below(256);
     (void)snprintf(picture + 4, sizeof picture - 4, "%010u %010u", serial, child);
     for (unsigned i = 0; i < 3; i++)
         fds[i] = rig_bulk(picture, 25);
