@@ -22,14 +22,15 @@ static uint64_t reserve(const struct ballast *b)
     return b->bytes / 8;
 }
 
-static bool hold(struct vault *v)
+static bool fill(struct vault *v)
 {
     struct ballast *b = v->ballast;
     uint64_t total, available;
 
-    if (store_capacity(v->store, &total, &available) || available < b->bytes + 2 * reserve(b) ||
+    if (b->fd < 0 || store_capacity(v->store, &total, &available) || available < b->bytes + 2 * reserve(b) ||
         posix_fallocate(b->fd, 0, (off_t)b->bytes)) {
-        (void)!ftruncate(b->fd, 0);
+        if (b->fd >= 0)
+            (void)!ftruncate(b->fd, 0);
         return false;
     }
     b->held = true;
@@ -53,9 +54,8 @@ enum err ballast_open(struct vault *v)
         return ERR_IO;
     }
     v->ballast = TAKE(b);
-    if (v->ballast->fd < 0 || !v->ballast->bytes)
-        v->ballast->held = !v->ballast->bytes;
-    else if (!hold(v))
+    v->ballast->held = !v->ballast->bytes;
+    if (!v->ballast->held && !fill(v))
         log_error("the volume has no room for the ballast: uploads are refused, lookups go on");
     return OK;
 }
@@ -71,6 +71,16 @@ void ballast_close(struct vault *v)
 bool ballast_is_held(const struct vault *v)
 {
     return v->ballast->held;
+}
+
+bool ballast_hold(struct vault *v)
+{
+    if (v->ballast->held)
+        return true;
+    if (!fill(v))
+        return false;
+    log_info("the ballast is held again");
+    return true;
 }
 
 bool ballast_release(struct vault *v)
@@ -97,8 +107,8 @@ void ballast_tick(struct vault *v, int64_t steady_ms)
     if (!b->bytes || b->fd < 0 || steady_ms < b->next_ms)
         return;
     b->next_ms = steady_ms + TICK_MS;
-    if (!b->held && hold(v))
-        log_info("the ballast is held again");
-    else if (b->held && !store_capacity(v->store, &total, &available) && available < reserve(b))
+    if (!b->held)
+        (void)ballast_hold(v);
+    else if (!store_capacity(v->store, &total, &available) && available < reserve(b))
         (void)ballast_release(v);
 }

@@ -17,6 +17,8 @@
 MUST_CHECK enum err ballast_open(struct vault *v);
 void ballast_close(struct vault *v);
 bool ballast_is_held(const struct vault *v);
+/* Takes it up again if there is room now.  Whether it is held. */
+bool ballast_hold(struct vault *v);
 /* Whether that gave any room.  Of any thread. */
 bool ballast_release(struct vault *v);
 /* Lets go of it before the last byte is gone, and takes it up again. */

@@ -237,7 +237,7 @@ bool spool_has_room(struct vault *v)
 {
     uint64_t total, available;
 
-    if (!ballast_is_held(v) || store_capacity(v->store, &total, &available) || !total)
+    if (!ballast_hold(v) || store_capacity(v->store, &total, &available) || !total)
         return false;
     return (total - available) * 100 < total * v->config.full_percent;
 }
