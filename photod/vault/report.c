@@ -4,6 +4,7 @@
 #include "photod/vault/batch_roster.h"
 #include "photod/vault/photo.h"
 #include "photod/vault/report.h"
+#include "photod/vault/review.h"
 #include "photod/vault/staging.h"
 #include "photod/wire/bulk.h"
 
@@ -123,12 +124,12 @@ static enum err forget(struct vault *v, struct store_batch *b, const unsigned ch
     struct shape_batch_record r;
 
     TRY(batch_load(v, id, &r, &read));
-    r.report_gone = 1;
     if (r.review) { /* what nobody decided on is gone with the report */
         spool_remove(v, id);
         batch_roster_remove(v, id);
-        TRY(dek_erase(b, id, BATCH_CHUNKS, ERASED_BATCH));
     }
+    TRY(review_end(b, id, &r));
+    r.report_gone = 1;
     TRY(record_expect(b, KIND_BATCH, id, &read));
     TRY(batch_put(v, b, id, &r));
     TRY(store_walk(v->store, KIND_ROW, id, SUBJECT_BYTES, delete_row, b));

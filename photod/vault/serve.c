@@ -16,6 +16,7 @@
 #include "photod/vault/purge.h"
 #include "photod/vault/rekey.h"
 #include "photod/vault/report.h"
+#include "photod/vault/review.h"
 #include "photod/vault/roster.h"
 #include "photod/vault/rotate.h"
 #include "photod/vault/serve.h"
@@ -161,6 +162,8 @@ static answer_message *const answers[MSG_COUNT] = {
     [MSG_ROSTER_OPEN] = answer_roster_open,
     [MSG_BATCH_CREATE] = answer_batch_create,
     [MSG_BATCH_GET] = answer_batch_get,
+    [MSG_REVIEW_GET] = answer_review_get,
+    [MSG_REVIEW_DECIDE] = answer_review_decide,
     [MSG_BATCH_COMMIT] = answer_batch_commit,
     [MSG_BATCH_UNDO] = answer_batch_undo,
     [MSG_UPLOAD_CHUNK] = answer_upload_chunk,

@@ -6,6 +6,7 @@
 #include "photod/vault/batch_roster.h"
 #include "photod/vault/erasure.h"
 #include "photod/vault/members.h"
+#include "photod/vault/review.h"
 #include "photod/vault/spool.h"
 #include "photod/vault/student.h"
 #include "photod/vault/undo.h"
@@ -33,15 +34,23 @@ static enum err change(struct vault *v, struct batch_job *c, const struct record
     c->record.photos = s.photos;
     c->record.earlier = into == BATCH_UNDONE && c->record.state == BATCH_STAGED ? 0 : s.earlier;
     c->record.state = (unsigned char)into;
+    TRY(review_end(c->job.batch, c->id, &c->record)); /* nothing waits for a decision any more */
     TRY(record_expect(c->job.batch, KIND_BATCH, c->id, read));
     TRY(batch_put(v, c->job.batch, c->id, &c->record));
     TRY(batch_job_leaf(v, c, into == BATCH_COMMITTED ? "batch-commit" : "batch-undo"));
     return committer_submit(v->committer, &c->job);
 }
 
+static void commit_done(struct vault *v, struct job *j)
+{
+    if (!job_result(j))
+        review_ended(v, ((struct batch_job *)j)->id);
+    batch_job_done(v, j);
+}
+
 static void undo_done(struct vault *v, struct job *j)
 {
-    batch_job_done(v, j);
+    commit_done(v, j);
     v->undos_waiting = true;
     undo_wake(v);
 }
@@ -68,8 +77,7 @@ static void begin(struct vault *v, struct asker to, const struct actor *a, const
     if (c) {
         memcpy(c->id, id, sizeof c->id);
         c->record = *r;
-        if (into == BATCH_UNDONE)
-            c->job.done = undo_done;
+        c->job.done = into == BATCH_UNDONE ? undo_done : commit_done;
         e = change(v, c, read, into, &newer);
     }
     if (e)

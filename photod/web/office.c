@@ -13,7 +13,7 @@
 
 static const char *const batch_states[BATCH_STATE_COUNT] = {"staging", "staged", "committed", "undone"};
 
-static void name_batch(const struct request *r, struct shape_batch_name *name)
+void office_name_batch(const struct request *r, struct shape_batch_name *name)
 {
     memcpy(name->key, r->key, sizeof name->key);
     memcpy(name->source, r->visitor->source, sizeof name->source);
@@ -112,7 +112,7 @@ bool roster_answer(struct request *r)
 
 /* Batches. */
 
-static json_t *batch_json(const struct shape_batch_state *is)
+json_t *office_batch_json(const struct shape_batch_state *is)
 {
     json_t *o;
 
@@ -144,7 +144,7 @@ static bool answer_batch(struct request *r, enum err e, const struct message *an
         return false;
     (void)snprintf(location, sizeof location, "/v1/districts/%s/batches/%s", r->district,
                    answer->is.batch_state.batch);
-    return answer_json(r, status, batch_json(&answer->is.batch_state),
+    return answer_json(r, status, office_batch_json(&answer->is.batch_state),
                        status == MHD_HTTP_CREATED ? location : NULL);
 }
 
@@ -192,11 +192,11 @@ bool batch_get_answer(struct request *r)
     uint64_t link = LINK_ANY;
     enum err e;
 
-    name_batch(r, &ask);
+    office_name_batch(r, &ask);
     e = vault_batch_get(&ask, &answer, &link);
     explicit_bzero(&ask, sizeof ask);
     return request_got(r, e, &answer, MSG_BATCH_REPORT) &&
-           answer_report(r, batch_json(&answer.is.batch_state), &answer, link);
+           answer_report(r, office_batch_json(&answer.is.batch_state), &answer, link);
 }
 
 static bool change_batch(struct request *r,
@@ -206,7 +206,7 @@ static bool change_batch(struct request *r,
     struct shape_batch_name ask = {0};
     enum err e;
 
-    name_batch(r, &ask);
+    office_name_batch(r, &ask);
     e = change(&ask, &answer);
     explicit_bzero(&ask, sizeof ask);
     return answer_batch(r, e, &answer, MHD_HTTP_OK);

@@ -18,6 +18,10 @@ bool batch_get_answer(struct request *r);
 bool batch_commit_answer(struct request *r);
 bool batch_undo_answer(struct request *r);
 
+/* For review.c: the batch of the path; a batch's state as the door answers it, NULL if it is none. */
+void office_name_batch(const struct request *r, struct shape_batch_name *name);
+json_t *office_batch_json(const struct shape_batch_state *is);
+
 /* GET /v1/health, at both doors. */
 bool health_answer(struct request *r);
 

@@ -12,6 +12,7 @@
 #include "photod/web/answer.h"
 #include "photod/web/law.h"
 #include "photod/web/office.h"
+#include "photod/web/review.h"
 #include "photod/web/routes.h"
 #include "photod/web/screen.h"
 #include "photod/web/tus.h"
@@ -40,6 +41,9 @@ static const struct route routes[] = {
      tus_patch_answer},
     {"OPTIONS", BATCH "/upload", OFFICE, CREDENTIAL_KEY, 0, 0, NULL, NULL, tus_options_answer},
     {"GET", BATCH, OFFICE, CREDENTIAL_KEY, 0, 0, NULL, NULL, batch_get_answer},
+    {"GET", BATCH "/review", OFFICE, CREDENTIAL_KEY, 0, 0, NULL, NULL, review_get_answer},
+    {"POST", BATCH "/review", OFFICE, CREDENTIAL_KEY, 0, REVIEW_MAX_BYTES, review_begin, review_feed,
+     review_answer},
     {"POST", BATCH "/commit", OFFICE, CREDENTIAL_KEY, 0, 0, NULL, NULL, batch_commit_answer},
     {"POST", BATCH "/undo", OFFICE, CREDENTIAL_KEY, 0, 0, NULL, NULL, batch_undo_answer},
     {"POST", "/v1/districts/{district}/withdrawals", OFFICE, CREDENTIAL_KEY, 0, WITHDRAW_MAX_BYTES,

@@ -111,6 +111,20 @@ enum err vault_batch_get(const struct shape_batch_name *question, struct message
     return ask(MSG_BATCH_GET, question, REPORT_MS, answer, link);
 }
 
+enum err vault_review_get(const struct shape_batch_name *question, struct message *answer, uint64_t *link)
+{
+    *link = LINK_ANY;
+    return ask(MSG_REVIEW_GET, question, REPORT_MS, answer, link);
+}
+
+enum err vault_review_decide(const struct shape_batch_name *question, int fd, struct message *answer)
+{
+    struct link_call call;
+
+    TRY(link_ask(&call, MSG_REVIEW_DECIDE, question, fd, LINK_ANY));
+    return link_await(&call, REPORT_MS, answer);
+}
+
 enum err vault_batch_commit(const struct shape_batch_name *question, struct message *answer)
 {
     return ask(MSG_BATCH_COMMIT, question, REPORT_MS, answer, NULL);

@@ -47,6 +47,10 @@ void vault_upload_leave(struct vault_upload *upload);
 MUST_CHECK enum err vault_batch_create(const struct shape_batch_create *ask, struct message *answer);
 MUST_CHECK enum err vault_batch_get(const struct shape_batch_name *ask, struct message *answer,
                                     uint64_t *link);
+MUST_CHECK enum err vault_review_get(const struct shape_batch_name *ask, struct message *answer,
+                                     uint64_t *link);
+/* fd: rows of shape review_decision; it stays the caller's. */
+MUST_CHECK enum err vault_review_decide(const struct shape_batch_name *ask, int fd, struct message *answer);
 MUST_CHECK enum err vault_batch_commit(const struct shape_batch_name *ask, struct message *answer);
 MUST_CHECK enum err vault_batch_undo(const struct shape_batch_name *ask, struct message *answer);
 MUST_CHECK enum err vault_withdraw(const struct shape_withdraw *ask, struct message *answer);

@@ -16,6 +16,7 @@
 #include "photod/base/clock.h"
 #include "photod/base/text.h"
 #include "tests/tools/demo_forms.h"
+#include "tests/tools/demo_package.h"
 #include "tests/tools/demo_picture.h"
 #include "tests/tools/demo_roster.h"
 #include "tests/tools/demo_say.h"
@@ -31,6 +32,9 @@ static const char help[] =
     "      width, height, exif_date, gps; '-' stands for nothing).  --scale 2 to 4: larger pictures.\n"
     "      --forms: the roster also as CSV and TSV with a header row, in other encodings and of\n"
     "      answers only, each damaged by a spreadsheet, and DIR/damage.tsv, the truth about that.\n"
+    "  demo-district --packages [...] --out DIR\n"
+    "      The same district as DIR/roster.tsv, DIR/pspi.zip (yearbook package), DIR/powerschool.zip\n"
+    "      (with mapping file) and DIR/packages.tsv (the truth: form, file, outcome, state_id, code).\n"
     "  demo-district --read-code FILE [--as-tagged]\n"
     "      Prints the code shown by an upright picture.  Pixels are taken as they are stored;\n"
     "      with --as-tagged the EXIF Orientation is obeyed first.\n"
@@ -51,7 +55,7 @@ enum { EXIT_USAGE = 2 };
 struct wish {
     const char *out, *read_code, *expected, *psnr, *retake, *first, *second;
     const char *seed, *students, *district, *today, *scale, *width, *height;
-    bool as_tagged, forms, help;
+    bool as_tagged, forms, packages, help;
 };
 
 /* Texts are stored by their place in struct wish. */
@@ -70,6 +74,7 @@ static const struct option options[] = {
     {"height", required_argument, NULL, 'h'},
     {"psnr", required_argument, NULL, 'p'},
     {"retake", required_argument, NULL, 'k'},
+    {"packages", no_argument, NULL, 'P'},
     {"help", no_argument, NULL, '?'},
     {NULL, 0, NULL, 0},
 };
@@ -95,6 +100,7 @@ static enum err parse_wish(struct wish *wish, int argc, char **argv)
                 *texts[i].text = optarg;
         wish->as_tagged |= letter == 'a';
         wish->forms |= letter == 'f';
+        wish->packages |= letter == 'P';
         wish->help |= letter == '?';
         index = -1;
     }
@@ -157,15 +163,18 @@ static enum err write_district(const struct district *d, const struct wish *wish
         {"expected.tsv", district_write_expected},
         {"photos.zip", zip_write_district},
     };
+    size_t count = wish->packages ? 1 : sizeof files / sizeof *files;
     char path[4096];
 
     if (mkdir(folder, 0755) && errno != EEXIST)
         return say(ERR_IO, "the folder %s cannot be made: %s", folder, strerror(errno));
-    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+    for (size_t i = 0; i < count; i++) {
         if ((size_t)snprintf(path, sizeof path, "%s/%s", folder, files[i].name) >= sizeof path)
             return say(ERR_LIMIT, "the name of the folder is too long");
         TRY(files[i].write(d, path));
     }
+    if (wish->packages)
+        TRY(package_write_all(d, folder));
     return wish->forms ? forms_write(d, folder) : OK;
 }
 

@@ -2,7 +2,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <zip.h>
 #include "photod/base/cleanup.h"
 #include "tests/tools/demo_picture.h"
 #include "tests/tools/demo_say.h"
@@ -38,7 +37,7 @@ static enum err add(zip_t *archive, const char *name, void *bytes, size_t len, i
     return OK;
 }
 
-static enum err add_bytes(zip_t *archive, const char *name, const void *bytes, size_t len)
+enum err zip_add_text(zip_t *archive, const char *name, const void *bytes, size_t len)
 {
     void *copy = malloc(len);
 
@@ -46,6 +45,11 @@ static enum err add_bytes(zip_t *archive, const char *name, const void *bytes, s
         return say(ERR_NOMEM, "the ZIP has no room for %s", name);
     memcpy(copy, bytes, len);
     return add(archive, name, copy, len, ZIP_CM_DEFLATE);
+}
+
+enum err zip_add_file(zip_t *archive, const char *name, void *bytes, size_t len)
+{
+    return add(archive, name, bytes, len, ZIP_CM_STORE);
 }
 
 static enum err add_picture(zip_t *archive, const struct student *s, uint64_t seed)
@@ -68,8 +72,8 @@ static enum err add_strays(zip_t *archive, const struct district *d)
 
     TRY(add_picture(archive, &nobody, d->seed));
     snprintf(name, sizeof name, "%s%s.jpg", ZIP_RESOURCES, d->students[0].state_id);
-    TRY(add_bytes(archive, name, resource, sizeof resource));
-    return add_bytes(archive, ZIP_THUMBS, thumbs, sizeof thumbs);
+    TRY(zip_add_text(archive, name, resource, sizeof resource));
+    return zip_add_text(archive, ZIP_THUMBS, thumbs, sizeof thumbs);
 }
 
 enum err zip_write_district(const struct district *d, const char *path)
