@@ -12,7 +12,8 @@
 #include <string.h>
 #include "ingest/fold.h"
 
-#define VERSION_MAX 8
+#define VERSION_MAX  8
+#define HEADER_LINES 10 /* among which the header row must be */
 
 enum err roster_init(void)
 {
@@ -81,46 +82,62 @@ static const struct {
     {',', "CSV with header row", "Answers only: CSV with header row"},
 };
 
-/* The delimiter that makes most sense of the first line. */
-static enum err read_header(struct delimited_record *header, size_t *table, struct delimited *d)
-{
-    size_t best = 0;
+/* The best line so far to be the header row, and how it is cut. */
+struct choice {
+    struct delimited start;
+    size_t table;
+    unsigned known;
+};
 
+/* As each of the tables: which makes most of the line at d? */
+static enum err try_line(struct choice *best, struct delimited_record *record, const struct delimited *d)
+{
     for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {
-        struct delimited try = {d->at, d->end, d->line, tables[i].delimiter, true};
-        enum err e = delimited_next(&try, header);
-        size_t known = e ? 0 : roster_headings_known(header);
+        struct delimited start = {d->at, d->end, d->line, tables[i].delimiter, true}, after = start;
+        enum err e = delimited_next(&after, record);
+        unsigned known = e ? 0 : roster_headings_known(record);
 
         if (e && e != ERR_NOTFOUND)
             return e;
-        if (known <= best)
-            continue;
-        best = known;
-        *table = i;
+        if (known > best->known)
+            *best = (struct choice){start, i, known};
     }
-    if (!best)
+    return OK;
+}
+
+/* A report's title may stand above the header row: of the first lines the one with most headings is taken. */
+static enum err read_header(struct delimited_record *header, size_t *table, struct delimited *d)
+{
+    struct choice best = {.known = 0};
+    struct delimited_line l;
+    struct delimited at = *d;
+
+    for (unsigned n = 0; n < HEADER_LINES; n++) {
+        TRY(try_line(&best, header, &at));
+        if (!delimited_line(&at, &l))
+            break;
+    }
+    if (!best.known)
         return ERR_MALFORMED;
-    d->delimiter = tables[*table].delimiter;
-    d->quotes = true;
+    *d = best.start;
+    *table = best.table;
     return delimited_next(d, header);
 }
 
 static enum err survey_table(struct survey *s, struct roster_summary *out, char fault[static ROSTER_SENTENCE])
 {
-    struct delimited_record *header = calloc(1, sizeof *header);
+    CLEANUP(heap) struct delimited_record *header = calloc(1, sizeof *header);
     size_t table = 0;
     enum err e = header ? read_header(header, &table, &s->d) : ERR_NOMEM;
 
     if (e == ERR_MALFORMED)
-        e = no_roster(fault, "The first line is neither an HD line of AIM nor a header row with a State ID.");
-    else if (!e)
-        e = roster_columns_read(&s->columns, out->remark, fault, header);
-    if (!e) {
-        out->header = header->line;
-        s->name = roster_columns_answers_only(&s->columns) ? tables[table].answers_only : tables[table].name;
-    }
-    free(header);
-    return e;
+        return no_roster(fault,
+                         "The first lines hold neither an HD line of AIM nor a header row with a State ID.");
+    TRY(e);
+    TRY(roster_columns_read(&s->columns, out->remark, fault, header));
+    out->header = header->line;
+    s->name = roster_columns_answers_only(&s->columns) ? tables[table].answers_only : tables[table].name;
+    return OK;
 }
 
 /* ---- The first pass ---- */

@@ -89,12 +89,15 @@ static size_t find_heading(char *heading)
     return ROSTER_IGNORED;
 }
 
-size_t roster_headings_known(const struct delimited_record *header)
+unsigned roster_headings_known(const struct delimited_record *header)
 {
-    size_t known = 0;
+    unsigned known = 0;
 
-    for (size_t i = 0; i < header->count; i++)
-        known += find_heading(header->fields[i]) != ROSTER_IGNORED;
+    for (size_t i = 0; i < header->count; i++) {
+        size_t field = find_heading(header->fields[i]);
+
+        known += field == ROSTER_STATE_ID ? DELIMITED_FIELDS_MAX : field != ROSTER_IGNORED;
+    }
     return known;
 }
 

@@ -31,8 +31,9 @@ struct roster_columns {
  */
 MUST_CHECK enum err roster_columns_parse(struct roster_columns *out, const char *text);
 
-/* How many columns of a record have headings we know. */
-size_t roster_headings_known(const struct delimited_record *header);
+/* How much of a header row a record is: its headings that we know; a State ID counts for more than all
+ * others. */
+unsigned roster_headings_known(const struct delimited_record *header);
 
 /*
  * From a header row.  Case, spaces and punctuation of a heading do not count.

@@ -179,12 +179,30 @@ START_TEST(missing_columns_are_one_sentence)
     expect_no_roster("State ID,SSID,Opt In\n1,2,3\n",
                      "The header row has the column State ID twice; keep one.");
     expect_no_roster("A,B\n1,2\n",
-                     "The first line is neither an HD line of AIM nor a header row with a State ID.");
+                     "The first lines hold neither an HD line of AIM nor a header row with a State ID.");
     expect_no_roster("012345678,Doe,Jane\n",
-                     "The first line is neither an HD line of AIM nor a header row with a State ID.");
+                     "The first lines hold neither an HD line of AIM nor a header row with a State ID.");
     expect_no_roster(",,,\n,,\n",
-                     "The first line is neither an HD line of AIM nor a header row with a State ID.");
+                     "The first lines hold neither an HD line of AIM nor a header row with a State ID.");
     expect_no_roster(ALL "\n , ,,\n\n", "The file lists no pupil: after the header row there is nothing.");
+}
+END_TEST
+
+START_TEST(a_title_may_stand_above_the_header_row)
+{
+    struct parsed p = parse("Photo opt-ins,,,,\nSchool: Larch Middle,Grade,8,,\n\n"
+                            "State ID,Last Name,First Name,DOB,Opt In\n012345678,Doe,Jane,2012-03-04,IN\n");
+    char text[2000] = "";
+
+    ck_assert_uint_eq(p.count, 1);
+    expect_good(&p, 0);
+    ck_assert_uint_eq(p.summary.header, 4);
+    ck_assert_uint_eq(p.rows[0].line, 5);
+    ck_assert_str_eq(p.summary.format, "CSV with header row, 5 columns, UTF-8");
+    for (unsigned i = 0; i < 10; i++)
+        strcat(text, "title\n");
+    expect_no_roster(strcat(text, "State ID,Opt In\n012345678,IN\n"),
+                     "The first lines hold neither an HD line of AIM nor a header row with a State ID.");
 }
 END_TEST
 
@@ -449,10 +467,10 @@ END_TEST
 SUITE("roster_table", a_csv_with_a_header_row_gives_pupils, columns_stand_in_any_order_under_any_known_name,
       teacher_and_hr_are_the_homeroom, unknown_columns_are_passed_over_and_named,
       a_remark_on_very_many_columns_is_cut_between_names, missing_columns_are_one_sentence,
-      a_column_that_may_be_there_twice_is_read_once, a_file_of_answers_needs_no_names,
-      the_content_decides_the_delimiter, an_aim_file_that_a_spreadsheet_saved_with_commas_is_read,
-      quoted_fields_hold_commas_and_quotes, a_stray_quote_costs_its_own_line_only,
-      two_lines_whose_quotes_meet_are_not_taken_for_one,
+      a_title_may_stand_above_the_header_row, a_column_that_may_be_there_twice_is_read_once,
+      a_file_of_answers_needs_no_names, the_content_decides_the_delimiter,
+      an_aim_file_that_a_spreadsheet_saved_with_commas_is_read, quoted_fields_hold_commas_and_quotes,
+      a_stray_quote_costs_its_own_line_only, two_lines_whose_quotes_meet_are_not_taken_for_one,
       a_cell_of_several_lines_may_stand_in_a_column_nobody_reads,
       a_quote_never_closed_does_not_swallow_the_file,
       cells_that_a_spreadsheet_dropped_at_the_end_count_as_empty_with_a_note,
