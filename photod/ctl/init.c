@@ -24,7 +24,8 @@
 #include "photod/ctl/prompt.h"
 #include "photod/ctl/root_key.h"
 
-#define USER_VAULT "photod-vault"
+#define USER_VAULT  "photod-vault"
+#define USER_UNSEAL "photod-unseal"
 
 struct init {
     const char *state, *policy, *origin, *root_key, *config, *law, *office, *socket, *passphrase_file,
@@ -151,6 +152,10 @@ static enum ctl_exit check_user(struct init *i)
                         "photod-office and photod-intake; for a demo add --same-user");
     i->uid = user->pw_uid;
     i->gid = user->pw_gid;
+    if (is_pkcs11(i) && !getpwnam(USER_UNSEAL))
+        return say_fail(CTL_FAILED, "there is no user " USER_UNSEAL
+                                    ", who uses the token: `useradd --system --no-create-home " USER_UNSEAL
+                                    "`, and give it the token's device, socket or directory");
     return CTL_OK;
 }
 

@@ -14,7 +14,7 @@ static unsigned next_sign(const char **at)
         unsigned char c = (unsigned char)*(*at)++;
 
         if (c >= 'A' && c <= 'Z')
-            return c - 'A' + 'a';
+            return (unsigned)(c - 'A' + 'a');
         if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c >= 0x80)
             return c;
     }

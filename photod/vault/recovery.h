@@ -5,10 +5,11 @@
 #include "photod/base/config.h"
 
 /*
- * The root key's file, made at init and made again from recovery shares
- * (photod-vault --rehearse, --recover), and another one (--new-root).  One-shot, as whoever runs photoctl:
- * the state directory is read, only the root key file is written, and photod
- * may run meanwhile.  Every failure is one clear line.
+ * The root key's file: made at init, made again from recovery shares
+ * (photod-vault --rehearse, --recover), and another one (--new-root).
+ * One-shot, as whoever runs photoctl: the state directory is read, only the
+ * root key file is written, and photod may run meanwhile.  Every failure is
+ * one clear line.
  *
  * files: shares, count of them; none: from standard input, where a terminal
  * is asked line by line.

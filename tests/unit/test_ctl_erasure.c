@@ -259,7 +259,7 @@ START_TEST(the_state_of_the_keys_is_shown)
     ck_assert_int_eq(run("keys", "status", NULL), CTL_OK);
     ck_assert_ptr_nonnull(strstr(printed, "seal method     passphrase\n"));
     ck_assert_ptr_nonnull(strstr(printed, "epoch 2, since init\n"));
-    ck_assert_ptr_nonnull(strstr(printed, "restart photod to end it"));
+    ck_assert_ptr_nonnull(strstr(printed, "until photod starts by the new one"));
     ck_assert_ptr_nonnull(strstr(printed, "set 7f3a91c2\n"));
     ck_assert_ptr_nonnull(strstr(printed, "epoch 5, since the first start\n"));
     ck_assert_ptr_nonnull(strstr(printed, "under way"));
