@@ -236,6 +236,23 @@ void keys_share_set(char set[static 9], const struct keys *k)
     hex_encode(set, keys_content(k)->share_set, SHARE_SET_BYTES);
 }
 
+/* ---- Beginning another log ---- */
+
+enum err keys_begin_log(struct keys *k, const char *origin)
+{
+    struct key_content *c = content_of(k);
+    unsigned char public_key[crypto_sign_PUBLICKEYBYTES];
+
+    if (!is_origin(origin))
+        return ERR_MALFORMED;
+    memset(c->origin, 0, sizeof c->origin);
+    memcpy(c->origin, origin, strlen(origin));
+    randombytes_buf(c->sign_seed, sizeof c->sign_seed);
+    (void)crypto_sign_seed_keypair(public_key, secret_bytes(k->sign), c->sign_seed);
+    k->has_signed = false;
+    return OK;
+}
+
 /* ---- Names and commitments ---- */
 
 void keys_free(struct keys *k)

@@ -65,6 +65,13 @@ uint64_t keys_root_epoch(const struct keys *k);
 /* The name of the shares of the root key in force: nine bytes, NUL included. */
 void keys_share_set(char set[static 9], const struct keys *k);
 
+/*
+ * A new signing key under a new name, and the old one is gone: after a
+ * restore, so that no log can say two things of one size.  Expected:
+ * ERR_MALFORMED as keys_create().
+ */
+MUST_CHECK enum err keys_begin_log(struct keys *k, const char *origin);
+
 /* The vault's name for a student: keyed BLAKE2b-128 of the State ID (nine digits). */
 void keys_sid(unsigned char sid[static SID_BYTES], const struct keys *k, const char *state_id);
 /* The same for other index keys: domain keeps "case", "agency", ... apart. */

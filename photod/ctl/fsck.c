@@ -54,6 +54,8 @@ static enum ctl_exit run(struct findings *f, const struct local_where *where)
         TRY_CTL(take_damage(f, &answer));
         ask.phase = answer.is.fsck_step.phase;
         ask.cursor = answer.is.fsck_step.cursor;
+        memcpy(ask.key, answer.is.fsck_step.key, sizeof ask.key);
+        ask.key_len = answer.is.fsck_step.key_len;
         f->checked += answer.is.fsck_step.checked;
         done = answer.is.fsck_step.done;
         show_progress(f, done);

@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -105,12 +106,47 @@ static enum ctl_exit finish(pid_t pid, const char *program)
     return CTL_OK;
 }
 
+/* Its standard input, from r->feed; closes fd. */
+static enum ctl_exit feed(const struct run *r, int fd)
+{
+    enum ctl_exit code;
+
+    if (fd < 0)
+        return CTL_OK;
+    (void)signal(SIGPIPE, SIG_IGN); /* a program that ends early has said why */
+    code = r->feed(r->feed_context, fd);
+    (void)close(fd);
+    (void)signal(SIGPIPE, SIG_DFL);
+    return code;
+}
+
+static enum ctl_exit start_fed(pid_t *pid, const struct run *r, int out, char *const *argv, int *feed_fd)
+{
+    struct run fed = *r;
+    enum ctl_exit code;
+    int ends[2];
+
+    *feed_fd = -1;
+    if (!r->feed)
+        return start(pid, r, out, argv);
+    if (pipe2(ends, O_CLOEXEC))
+        return say_fail(CTL_FAILED, "cannot make a pipe: %s", strerror(errno));
+    fed.in = ends[0];
+    code = start(pid, &fed, out, argv);
+    (void)close(ends[0]);
+    if (code)
+        (void)close(ends[1]);
+    else
+        *feed_fd = ends[1];
+    return code;
+}
+
 static enum ctl_exit run_read(const struct run *r, char *const *argv)
 {
     CLEANUP(buf) struct buf *text = NULL;
     CLEANUP(fd) int from = -1;
-    int ends[2];
-    enum ctl_exit code, ended;
+    int ends[2], feed_fd;
+    enum ctl_exit code, ended, fed;
     pid_t pid;
 
     if (buf_new(&text, OUTPUT_MAX))
@@ -118,11 +154,13 @@ static enum ctl_exit run_read(const struct run *r, char *const *argv)
     if (pipe2(ends, O_CLOEXEC))
         return say_fail(CTL_FAILED, "cannot make a pipe: %s", strerror(errno));
     from = ends[0];
-    code = start(&pid, r, ends[1], argv);
+    code = start_fed(&pid, r, ends[1], argv, &feed_fd);
     (void)close(ends[1]);
     TRY_CTL(code);
+    fed = feed(r, feed_fd);
     code = read_output(text, from, r->program);
     ended = finish(pid, r->program);
+    TRY_CTL(fed);
     TRY_CTL(ended);
     TRY_CTL(code);
     *r->output = TAKE(text);

@@ -20,6 +20,12 @@ struct run {
     int in;              /* its standard input; -1: photoctl's */
     int out;             /* its standard output; -1: photoctl's, or output */
     struct buf **output; /* receives what it prints; NULL: it prints for itself */
+    /*
+     * Writes its standard input, which is then a pipe; with output.  It may
+     * end before it has read all: that write fails, and what it said counts.
+     */
+    enum ctl_exit (*feed)(void *context, int fd);
+    void *feed_context;
 };
 
 MUST_CHECK enum ctl_exit run_program(const struct run *r);

@@ -193,7 +193,7 @@ static void sweep_done(struct vault *v, struct job *j)
     free(j);
 }
 
-static enum err sweep(struct vault *v, struct job *j, size_t *orphans)
+enum err orphan_keys_find(struct vault *v, struct store_batch *b, size_t *orphans)
 {
     CLEANUP(heap) void *memory = NULL;
     struct all_keys all = {.count = 0};
@@ -206,14 +206,13 @@ static enum err sweep(struct vault *v, struct job *j, size_t *orphans)
         return ERR_NOMEM;
     all.keys = memory;
     TRY(store_walk(v->store, KIND_KEY, "", 0, key_visit, &all));
-    TRY(store_batch_new(&j->batch));
     for (size_t i = 0; i < all.count; i++) {
         bool orphan;
 
         TRY(is_orphan(v, all.keys[i], &orphan));
         if (!orphan)
             continue;
-        TRY(store_batch_delete(j->batch, KIND_KEY, all.keys[i], KEY_BYTES));
+        TRY(store_batch_delete(b, KIND_KEY, all.keys[i], KEY_BYTES));
         ++*orphans;
     }
     return OK;
@@ -223,8 +222,10 @@ void orphan_keys_sweep(struct vault *v)
 {
     struct job *j = calloc(1, sizeof *j);
     size_t orphans = 0;
-    enum err e = j ? sweep(v, j, &orphans) : ERR_NOMEM;
+    enum err e = j ? store_batch_new(&j->batch) : ERR_NOMEM;
 
+    if (!e)
+        e = orphan_keys_find(v, j->batch, &orphans);
     if (!e && orphans) {
         log_info("%zu keys that belong to nothing are removed: a commit was cut off", orphans);
         j->lane = LANE_BULK;

@@ -24,5 +24,7 @@ void erasures_finish(struct vault *v);
  * full disk between the two leaves one behind.
  */
 void orphan_keys_sweep(struct vault *v);
+/* Adds their deletion to the batch; how many. */
+MUST_CHECK enum err orphan_keys_find(struct vault *v, struct store_batch *b, size_t *orphans);
 
 #endif

@@ -17,9 +17,9 @@
 struct step {
     struct vault *vault;
     enum store_kind kind;
-    struct buf *damage; /* rows of shape fsck_damage */
-    uint64_t skip;      /* values of earlier steps */
-    uint64_t seen;
+    struct buf *damage;         /* rows of shape fsck_damage */
+    const unsigned char *after; /* the last value of the step before */
+    size_t after_len;
     struct value {
         unsigned char key[STORE_KEY_MAX];
         size_t key_len;
@@ -267,8 +267,8 @@ static enum err gather_visit(void *context, const unsigned char *key, size_t key
     struct step *s = context;
     struct value *x;
 
-    if (s->seen++ < s->skip || s->count == VALUES_AT_ONCE)
-        return OK;
+    if (s->count == VALUES_AT_ONCE)
+        return ERR_BUSY;
     x = &s->values[s->count];
     if (key_len > sizeof x->key)
         return ERR_CORRUPT;
@@ -298,9 +298,47 @@ static enum err judge(struct step *s, const struct phase *phase, const struct va
 
 static enum err step_values(struct step *s, const struct phase *phase)
 {
-    TRY(store_walk(s->vault->store, phase->kind, "", 0, gather_visit, s));
+    enum err e = store_walk_after(s->vault->store, phase->kind, s->after, s->after_len, gather_visit, s);
+
+    if (e && e != ERR_BUSY)
+        return e;
     for (size_t i = 0; i < s->count; i++)
         TRY(judge(s, phase, &s->values[i]));
+    return OK;
+}
+
+/* The key to go on after; 0: this kind is at its end. */
+static unsigned char step_last(const struct step *s, unsigned char key[static STORE_KEY_MAX])
+{
+    const struct value *last = &s->values[s->count - 1];
+
+    if (s->count < VALUES_AT_ONCE)
+        return 0;
+    memcpy(key, last->key, last->key_len);
+    return (unsigned char)last->key_len;
+}
+
+enum err fsck_all(struct vault *v, void (*tell)(const struct shape_fsck_damage *row), uint64_t *opened,
+                  uint64_t *damaged)
+{
+    unsigned char key[STORE_KEY_MAX];
+    size_t key_len = 0;
+
+    for (size_t phase = 0; phase < PHASES; phase += !key_len) {
+        CLEANUP(step) struct step s = {.vault = v, .after = key, .after_len = key_len};
+        struct shape_fsck_damage row;
+        struct take t;
+
+        TRY(buf_new(&s.damage, DAMAGE_MAX));
+        TRY(step_values(&s, &phases[phase]));
+        *opened += s.count;
+        for (t = TAKE_BYTES(buf_bytes(s.damage), buf_len(s.damage)); take_more(&t); ++*damaged) {
+            take_fsck_damage(&t, &row);
+            tell(&row);
+        }
+        TRY(take_end(&t));
+        key_len = step_last(&s, key);
+    }
     return OK;
 }
 
@@ -385,23 +423,25 @@ static enum err step_log(struct vault *v, struct asker to, uint64_t from)
 
 void answer_fsck(struct vault *v, struct peer *p, struct message *m)
 {
-    CLEANUP(step) struct step s = {.vault = v, .skip = m->is.fsck.cursor};
-    struct shape_fsck_step out = {.phase = m->is.fsck.phase};
+    const struct shape_fsck *ask = &m->is.fsck;
+    CLEANUP(step) struct step s = {.vault = v, .after = ask->key, .after_len = ask->key_len};
+    struct shape_fsck_step out = {.phase = ask->phase};
     struct asker to = asker_of(p, m);
     enum err e;
 
+    if (ask->key_len > STORE_KEY_MAX) {
+        answer_refused(v, to, PROBLEM_BAD_PARAMETER, "photod knows no such step of fsck", 0);
+        return;
+    }
     if (out.phase >= PHASES) {
-        e = step_log(v, to, m->is.fsck.cursor);
+        e = step_log(v, to, ask->cursor);
     } else {
         e = buf_new(&s.damage, DAMAGE_MAX);
         if (!e)
             e = step_values(&s, &phases[out.phase]);
         out.checked = s.count;
-        out.cursor = s.skip + s.count;
-        if (s.count < VALUES_AT_ONCE) { /* on to the next kind */
-            out.phase++;
-            out.cursor = 0;
-        }
+        out.key_len = step_last(&s, out.key);
+        out.phase = (unsigned char)(out.phase + !out.key_len); /* on to the next kind */
         if (!e)
             answer_step(v, to, &out, s.damage);
     }

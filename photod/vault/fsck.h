@@ -12,5 +12,8 @@
  * so the vault keeps no state of it.
  */
 void answer_fsck(struct vault *v, struct peer *p, struct message *m);
+/* The same for all sealed values at once, while nobody else is served; the log is store_verify()'s. */
+MUST_CHECK enum err fsck_all(struct vault *v, void (*report)(const struct shape_fsck_damage *row),
+                             uint64_t *opened, uint64_t *damaged);
 
 #endif

@@ -20,6 +20,7 @@
 #include "photod/vault/open.h"
 #include "photod/vault/recovery.h"
 #include "photod/vault/rekey.h"
+#include "photod/vault/restore.h"
 #include "photod/vault/rotate.h"
 #include "photod/vault/serve.h"
 #include "photod/vault/spool.h"
@@ -295,5 +296,7 @@ int main(int argc, char **argv)
     log_init("photod-vault");
     if (argc == 1)
         return serve();
+    if (strcmp(argv[1], "--restore") == 0)
+        return vault_restore_main(argc - 1, argv + 1);
     return parse_options(&o, argc, argv) ? one_shot(&o) : usage();
 }

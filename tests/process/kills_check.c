@@ -418,7 +418,10 @@ static void check_values(struct world *w)
         rig_ask(&w->rig, &w->rig.ctl, MSG_FSCK, &ask, -1, &m, MSG_FSCK_STEP);
         ck_assert_int_eq(bulk_map(&damage, m.fds[0], 1u << 20), OK);
         ck_assert_msg(!damage.len, "fsck finds damage in phase %u", ask.phase);
-        ask = (struct shape_fsck){.phase = m.is.fsck_step.phase, .cursor = m.is.fsck_step.cursor};
+        ask = (struct shape_fsck){.phase = m.is.fsck_step.phase,
+                                  .cursor = m.is.fsck_step.cursor,
+                                  .key_len = m.is.fsck_step.key_len};
+        memcpy(ask.key, m.is.fsck_step.key, sizeof ask.key);
         w->totals.checked += m.is.fsck_step.checked;
     } while (!m.is.fsck_step.done);
 }

@@ -1,0 +1,55 @@
+#ifndef PHOTOD_CTL_RESTORE_RUN_H
+#define PHOTOD_CTL_RESTORE_RUN_H
+
+#include "photod/ctl/age.h"
+#include "photod/ctl/backup_dir.h"
+#include "photod/ctl/options.h"
+#include "photod/ctl/verifier.h"
+
+/*
+ * Making a state from a backup.  photoctl checks every file against the
+ * manifest, both checkpoints against the log's public key, opens the files
+ * and hands their rows to photod-vault --restore, which builds and proves
+ * the state.
+ */
+struct restoring {
+    const char *from, *identity, *root_key, *passphrase, *checkpoint, *keys, *origin, *accept_loss;
+    struct verifier_options verifier;
+
+    char state[4096]; /* made by the caller, and empty */
+    int dir_fd;
+    struct manifest *manifest;
+    struct age_identities identities;
+    struct checkpoint own, known; /* the backup's; from outside */
+    uint64_t lost;                /* leaves that are only outside */
+    char *report;                 /* what photod-vault said: sentences */
+    char *vkey;                   /* of the log that was begun */
+};
+
+#define RESTORE_OPTIONS(r)                                                                                   \
+    OPTION_NEED("from", "DIR", (r).from, "The directory of backups."),                                       \
+        OPTION_NEED("identity", "FILE", (r).identity,                                                        \
+                    "The age identity that opens it (AGE-SECRET-KEY-1...)."),                                \
+        OPTION_NEED("root-key", "FILE", (r).root_key, "The root key file that opens the state."),            \
+        OPTION_TEXT("seal-passphrase", "FILE", (r).passphrase,                                               \
+                    "When a passphrase seals it: the file whose first line is the passphrase."),             \
+        OPTION_NEED(                                                                                         \
+            "checkpoint", "FILE", (r).checkpoint,                                                            \
+            "A checkpoint of the log from outside the backup, the newest there is: from an auditor, or "     \
+            "one that `photoctl backup --checkpoint` wrote elsewhere."),                                     \
+        VERIFIER_OPTIONS((r).verifier),                                                                      \
+        OPTION_TEXT("keys", "NAME", (r).keys, "Another copy of keys than the newest: its name in DIR."),     \
+        OPTION_TEXT(                                                                                         \
+            "accept-loss", "N", (r).accept_loss,                                                             \
+            "Restore though the checkpoint has N leaves more than the backup: what happened there is "       \
+            "lost, erasures too.")
+
+/* Opens and checks everything that can be checked without the vault. */
+MUST_CHECK enum ctl_exit restoring_open(struct restoring *r);
+/* Builds the state in r->state. */
+MUST_CHECK enum ctl_exit restoring_run(struct restoring *r);
+void restoring_close(struct restoring *r);
+/* Removes a directory and what is in it, that we made. */
+void restoring_remove(const char *path);
+
+#endif
