@@ -261,8 +261,8 @@ static enum err visit_row(struct slice *c, const unsigned char *at, size_t len)
         enum store_kind kind = (enum store_kind)at[0];
         size_t key_len = end - at < 2 ? 0 : at[1];
 
-        if (kind >= KIND_CHANGE || !key_len || key_len > STORE_KEY_MAX || key_len + 2 > (size_t)(end - at) ||
-            (kind == KIND_LEAF && key_len != 2 * LOG_INDEX_BYTES))
+        if (kind >= KIND_COUNT || kind == KIND_CHANGE || !key_len || key_len > STORE_KEY_MAX ||
+            key_len + 2 > (size_t)(end - at) || (kind == KIND_LEAF && key_len != 2 * LOG_INDEX_BYTES))
             return ERR_CORRUPT;
         TRY(kind == KIND_LEAF ? visit_leaves(c, at + 2) : visit_key(c, kind, at + 2, key_len));
         at += 2 + key_len;

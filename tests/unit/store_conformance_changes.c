@@ -223,8 +223,21 @@ static bool walk_step(struct walking *w)
     return e == ERR_BUSY;
 }
 
-static const enum store_kind followed[] = {KIND_META, KIND_STUDENT, KIND_RENDITION,
-                                           KIND_KEY,  KIND_LEAF,    KIND_DETAIL};
+/* Every kind there is but what follows from the leaves, so that a new one is not forgotten. */
+static bool is_followed(unsigned kind)
+{
+    return kind != KIND_TILE && kind != KIND_CHANGE;
+}
+
+static enum store_kind random_kind(void)
+{
+    unsigned kind;
+
+    do
+        kind = next_random() % KIND_COUNT;
+    while (!is_followed(kind) || kind == KIND_LEAF || kind == KIND_DETAIL);
+    return (enum store_kind)kind;
+}
 
 static enum err fingerprint(void *context, const unsigned char *key, size_t key_len,
                             const unsigned char *value, size_t value_len)
@@ -242,16 +255,18 @@ static void ck_same(void)
 {
     struct store_head have, want;
 
-    for (size_t i = 0; i < sizeof followed / sizeof followed[0]; i++) {
+    for (unsigned kind = 0; kind < KIND_COUNT; kind++) {
         CLEANUP(buf) struct buf *a = NULL;
         CLEANUP(buf) struct buf *b = NULL;
 
+        if (!is_followed(kind))
+            continue;
         ck_assert_int_eq(buf_new(&a, 8u << 20), OK);
         ck_assert_int_eq(buf_new(&b, 8u << 20), OK);
-        ck_assert_int_eq(store_walk(s, followed[i], NULL, 0, fingerprint, a), OK);
-        ck_assert_int_eq(store_walk(copy, followed[i], NULL, 0, fingerprint, b), OK);
+        ck_assert_int_eq(store_walk(s, (enum store_kind)kind, NULL, 0, fingerprint, a), OK);
+        ck_assert_int_eq(store_walk(copy, (enum store_kind)kind, NULL, 0, fingerprint, b), OK);
         ck_assert_msg(buf_len(a) == buf_len(b) && memcmp(buf_bytes(a), buf_bytes(b), buf_len(a)) == 0,
-                      "the follower has another kind %d", (int)followed[i]);
+                      "the follower has another kind %u", kind);
     }
     ck_assert_int_eq(store_log_head(s, &want), OK);
     ck_assert_int_eq(store_log_head(copy, &have), OK);
@@ -270,9 +285,9 @@ static void random_group(void)
         b[i] = batch();
         for (unsigned n = next_random() % 6; n-- > 0;) {
             char name[16], value[16];
-            enum store_kind kind = followed[next_random() % 4];
+            enum store_kind kind = random_kind();
 
-            (void)snprintf(name, sizeof name, "name %02u", next_random() % 40);
+            (void)snprintf(name, sizeof name, "name %02u", next_random() % 12);
             (void)snprintf(value, sizeof value, "%u", next_random());
             if (next_random() % 3 == 0)
                 del(b[i], kind, name);
@@ -322,10 +337,10 @@ START_TEST(a_walk_in_steps_and_the_changes_since_its_begin_make_the_same)
     for (unsigned round = 0; round < 100; round++)
         random_group();
     store_position(s, &at);
-    for (size_t i = 0; i < sizeof followed / sizeof followed[0]; i++) {
-        struct walking w = {.kind = followed[i]};
+    for (unsigned kind = 0; kind < KIND_COUNT; kind++) {
+        struct walking w = {.kind = (enum store_kind)kind};
 
-        for (; walk_step(&w); steps++)
+        for (; is_followed(kind) && walk_step(&w); steps++)
             random_group(); /* it goes on meanwhile */
     }
     ck_assert_uint_gt(steps, 20);
