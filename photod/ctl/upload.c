@@ -11,6 +11,7 @@
 #include "photod/base/text.h"
 #include "photod/ctl/commands.h"
 #include "photod/ctl/http.h"
+#include "photod/ctl/pack.h"
 #include "photod/ctl/report.h"
 
 #define PATH_TEXT     400
@@ -22,6 +23,7 @@ struct upload_command {
     const char *url, *ca, *key_file, *district, *roster, *photos, *taken_on, *school, *batch, *report;
     bool commit, undo, show, json, all_rows;
     struct http *http;
+    int packed_fd; /* the folder of photos as a ZIP without a name; -1: photos is a file */
 };
 
 /* ---- Requests ---- */
@@ -168,10 +170,14 @@ static enum ctl_exit create_batch(char *batch, size_t size, const struct upload_
 
 static enum ctl_exit send_photos(const struct upload_command *c, const char *batch)
 {
-    const struct http_body body = {.type = "application/zip", .file = c->photos};
+    struct http_body body = {.type = "application/zip", .file = c->photos};
     CLEANUP(http_answer) struct http_answer a = {.status = 0};
-    char path[PATH_TEXT];
+    char path[PATH_TEXT], packed[32];
 
+    if (c->packed_fd >= 0) {
+        (void)snprintf(packed, sizeof packed, "/proc/self/fd/%d", c->packed_fd);
+        body.file = packed;
+    }
     TRY_CTL(say_path(path, c, batch, "upload"));
     return ask(&a, c, "PUT", path, &body);
 }
@@ -286,7 +292,7 @@ static const char about[] = "Sends a district's roster and photos, and shows wha
 
 enum ctl_exit command_upload(int argc, char **argv)
 {
-    struct upload_command c = {.url = NULL};
+    struct upload_command c = {.packed_fd = -1};
     const struct option_row rows[] = {
         OPTION_NEED("url", "URL", c.url, "The office door, as in https://photos.example:8444."),
         OPTION_NEED("ca", "FILE", c.ca, "The CA that issued the door's certificate (PEM)."),
@@ -296,7 +302,9 @@ enum ctl_exit command_upload(int argc, char **argv)
         OPTION_TEXT(
             "roster", "FILE", c.roster,
             "The roster: the AIM Student Demographic file, or CSV or tab-separated text with a header row."),
-        OPTION_TEXT("photos", "FILE.zip", c.photos, "Photos named by State ID, as in 012345678.jpg."),
+        OPTION_TEXT("photos", "ZIP|DIR", c.photos,
+                    "Photos named by State ID, a yearbook package or a student system's export; a folder is "
+                    "packed first."),
         OPTION_TEXT("taken-on", "DATE", c.taken_on, "The day these photos were taken (YYYY-MM-DD)."),
         OPTION_TEXT("school", "NAME", c.school,
                     "The school they were taken at, as the roster names it, if the package does not say it."),
@@ -319,7 +327,13 @@ enum ctl_exit command_upload(int argc, char **argv)
     c.http = http;
     if (c.batch)
         return run_batch(&c);
+    if (c.photos && pack_is_folder(c.photos))
+        TRY_CTL(pack_folder(&c.packed_fd, c.photos));
     if (c.roster)
         TRY_CTL(send_roster(&c));
-    return c.photos ? run_photos(&c) : CTL_OK;
+    if (c.photos)
+        code = run_photos(&c);
+    if (c.packed_fd >= 0)
+        (void)close(c.packed_fd);
+    return code;
 }

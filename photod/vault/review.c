@@ -281,7 +281,7 @@ static enum err decide(struct deciding *d, const struct record *read, const stru
 }
 
 static void begin(struct vault *v, struct deciding *d, const struct record *read, const struct bulk *table,
-                  struct asker to, const struct actor *a)
+                  struct peer *p, struct asker to, const struct actor *a)
 {
     enum err e = d->job ? decide(d, read, table) : ERR_NOMEM;
 
@@ -291,6 +291,8 @@ static void begin(struct vault *v, struct deciding *d, const struct record *read
         free(d->job);
     } else if (e) {
         batch_job_give_up(v, d->job, to, e);
+        if (e == ERR_MALFORMED)
+            peer_distrust(v, p, "decisions that do not parse");
     }
 }
 
@@ -319,7 +321,7 @@ void answer_review_decide(struct vault *v, struct peer *p, struct message *m)
         memcpy(d.job->id, id, sizeof id);
         d.job->record = r;
     }
-    begin(v, &d, &read, &table, to, &a);
+    begin(v, &d, &read, &table, p, to, &a);
 }
 
 /* ---- The end of what is open ---- */

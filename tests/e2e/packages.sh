@@ -215,6 +215,23 @@ for n in 1 2 3 4; do
     check "its photo $n is of the right child" right_child "$id" "$code"
 done
 
+# ---- A plain folder ----
+
+mkdir "$scratch/folder" "$scratch/folder/deep"
+(cd "$scratch/folder/deep" && must cmake -E tar xf "$scratch/powerschool.zip")
+mv "$scratch/folder/deep/photo_map.txt" "$scratch/folder/"
+ln -s /etc/passwd "$scratch/folder/deep/link.jpg"
+ln -s "$scratch/state" "$scratch/folder/away"
+check "a folder is packed and sent" said env TMPDIR="$scratch" "$bin/photoctl" upload --url "$office_url" --ca "$ca" \
+    --key-file "$district_key" --district $district --roster "$scratch/roster.tsv" --photos "$scratch/folder" \
+    --taken-on "$(date -d '20 days ago' +%F)" --report "$scratch/folder.tsv"
+check "and read as what it is" grep -q '^Format: ZIP with mapping file, 2 columns, header row, UTF-8\.$' "$scratch/said"
+check "its links are left out, and told" grep -q '^Left out: 2 links' "$scratch/said"
+check "no link was followed" not grep -qE 'passwd|link\.jpg|away' "$scratch/folder.tsv"
+check "every photo of it is known by its bytes" test "$(awk -F'\t' '$4 == "already-stored"' "$scratch/folder.tsv" | wc -l)" \
+    = "$(truth powerschool | awk -F'\t' '$2 == "stored"' | wc -l)"
+check "no copy of it stays behind" test -z "$(find "$scratch" -maxdepth 1 -name 'photoctl-*')"
+
 # ---- Never across schools ----
 
 # The same package, sent as if all of it were of one school: whoever attends another one waits.
