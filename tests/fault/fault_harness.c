@@ -1,6 +1,8 @@
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include "store/tiles.h"
 #include "tests/fault/check.h"
 
 /*
@@ -25,7 +27,7 @@ static void acknowledge(int fd, const struct ack *a)
         trace_acknowledge(a, sizeof *a);
 }
 
-static unsigned counts[STORE_CORRUPT + 1];
+static unsigned counts[STORE_CORRUPT + 1], compacted, published;
 
 /* A batch that cannot be made, for want of memory, is not committed. */
 static unsigned make_group(struct store_batch **batches, unsigned *numbers, unsigned first, unsigned size)
@@ -38,7 +40,23 @@ static unsigned make_group(struct store_batch **batches, unsigned *numbers, unsi
     return made;
 }
 
-static void commit_script(struct store *s, int acks_fd)
+/* Now and then the files are rewritten and the log's files published; only below libfaultio.so, whose faults
+ * these calls must survive, too. */
+static void look_after(struct store *s, int log_fd, unsigned group, const struct store_head *head)
+{
+    static const enum store_file files[] = {STORE_KEYRING, STORE_PHOTOS};
+    CLEANUP(tiles) struct tiles *t = NULL;
+    struct store_compacted c;
+
+    if (!faultio_start || log_fd < 0)
+        return;
+    if (group % 6 == 4 && !store_compact(s, files[group / 6 % 2], &c))
+        compacted++;
+    if (group % 3 == 1 && !tiles_open(&t, s, log_fd) && !tiles_publish(t, head, "a checkpoint", 12))
+        published++;
+}
+
+static void commit_script(struct store *s, int log_fd, int acks_fd)
 {
     for (unsigned group = 0, first = 0; first < SCRIPT_BATCHES; first += script_group(group++)) {
         struct store_batch *batches[8];
@@ -55,13 +73,22 @@ static void commit_script(struct store *s, int acks_fd)
             acknowledge(acks_fd, &a);
             store_batch_free(batches[i]);
         }
+        if (made)
+            look_after(s, log_fd, group, &head);
     }
+}
+
+static int log_dir(int dir_fd)
+{
+    (void)!mkdirat(dir_fd, "log", 0700);
+    return openat(dir_fd, "log", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
 static int commit(int dir_fd, const char *acks_path)
 {
     CLEANUP(fd) int acks_fd = open(acks_path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
     const struct ack made = {.batch = ACK_MADE};
+    CLEANUP(fd) int log_fd = log_dir(dir_fd);
     struct store *s = NULL;
     unsigned long injected = 0;
     enum err e;
@@ -76,15 +103,28 @@ static int commit(int dir_fd, const char *acks_path)
         e = store_open(&s, dir_fd);
     }
     if (!e)
-        commit_script(s, acks_fd);
+        commit_script(s, log_fd, acks_fd);
     store_close(s);
     if (faultio_stop)
         injected = faultio_stop();
     (void)printf("commit injected %lu acknowledged %u conflict %u full %u readonly %u unknown %u corrupt %u "
-                 "notopened %d\n",
+                 "notopened %d compacted %u published %u\n",
                  injected, counts[STORE_COMMITTED], counts[STORE_CONFLICT], counts[STORE_FULL],
-                 counts[STORE_READONLY], counts[STORE_UNKNOWN], counts[STORE_CORRUPT], e != OK);
+                 counts[STORE_READONLY], counts[STORE_UNKNOWN], counts[STORE_CORRUPT], e != OK, compacted,
+                 published);
     return 0;
+}
+
+/* The log's files are checked, repaired and brought up to the store. */
+static bool log_is_whole(int dir_fd)
+{
+    CLEANUP(fd) int log_fd = log_dir(dir_fd);
+    CLEANUP(store) struct store *s = NULL;
+    CLEANUP(tiles) struct tiles *t = NULL;
+    struct store_head head;
+
+    return log_fd >= 0 && !store_open(&s, dir_fd) && !store_log_head(s, &head) &&
+           !tiles_open(&t, s, log_fd) && !tiles_publish(t, &head, "a checkpoint", 12);
 }
 
 static int check(int dir_fd, const char *acks_path)
@@ -100,6 +140,10 @@ static int check(int dir_fd, const char *acks_path)
         return 9;
     count = (size_t)len / sizeof acks[0];
     v = check_store(dir_fd, acks, count, &orphans);
+    if (v == CHECK_WHOLE && !log_is_whole(dir_fd)) {
+        (void)printf("BROKEN: the log's files\n");
+        v = CHECK_BROKEN;
+    }
     (void)printf("made %d orphans %u\n", count > 0, orphans);
     return (int)v;
 }

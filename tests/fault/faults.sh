@@ -26,7 +26,7 @@ for spec; do
         rm -rf "$work/store"
         mkdir "$work/store"
         { line=$(FAULT_CLASS=$class FAULT_ERROR=$error FAULT_AT=$n FAULT_ON=$on LD_PRELOAD=$lib \
-            "$harness" commit "$work/store" "$work/acks" 2>"$work/log") ||
+            timeout 20 "$harness" commit "$work/store" "$work/acks" 2>"$work/log") ||
             line="commit injected 1 acknowledged 0 DIED $?"; } 2>/dev/null
         case $line in *"injected 0 "*) break ;; esac
         { timeout 20 "$harness" check "$work/store" "$work/acks" >"$work/check" 2>"$work/check.log"; } 2>/dev/null
@@ -37,12 +37,12 @@ for spec; do
     awk -v spec="$spec" -v control=$([ "$error" = LIE ] && echo 1) '
         function after(word,  i) { for (i = 1; i < NF; i++) if ($i == word) return $(i + 1); return 0 }
         { acks += after("acknowledged"); full += after("full"); readonly += after("readonly") > 0
-          unknown += after("unknown"); orphans += after("orphans"); v = after("verdict"); made = after("made")
+          unknown += after("unknown"); rewritten += after("compacted"); published += after("published"); orphans += after("orphans"); v = after("verdict"); made = after("made")
           early += v == 3 && !made; late += v == 3 && made
           if (/DIED|BROKEN/ || (v != 0 && v != 3)) { bad++; if (bad <= 5 && !control) print "    " $0 } }
         END { printf "%-20s %4d faults: %5d acknowledged, %4d refused as full, %3d in doubt, %3d runs read-only, " \
-              "%d stores refused (%d while being made), %d keys left over, %s %d\n",
-              spec, NR, acks, full, unknown, readonly, early + late, early, orphans, control ? "FOUND OUT" : "LOST", bad
+              "%d stores refused (%d while being made), %d keys left over, %d times rewritten, %d logs published, %s %d\n",
+              spec, NR, acks, full, unknown, readonly, early + late, early, orphans, rewritten, published, control ? "FOUND OUT" : "LOST", bad
               exit NR == 0 || (control ? bad < NR / 4 : bad > 0) }' "$work/results" || rc=1
     total=$((total + n - 1))
 done
