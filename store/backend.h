@@ -43,6 +43,7 @@ struct store_ops {
     enum err (*capacity)(struct store *s, uint64_t *total, uint64_t *available);
     /* Of the committing thread, with no transaction open. */
     enum err (*compact)(struct store *s, enum store_file file, struct store_compacted *out);
+    enum err (*tend)(struct store *s, uint64_t *commits_behind);
     void (*close)(struct store *s);
 };
 

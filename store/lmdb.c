@@ -231,6 +231,17 @@ static enum err do_compact(struct store *s, enum store_file file, struct store_c
     return result;
 }
 
+static enum err do_tend(struct store *s, uint64_t *commits_behind)
+{
+    uint64_t behind = 0;
+
+    TRY(lmdb_env_tend(&lmdb_of(s)->keyring.env, &behind));
+    TRY(lmdb_env_tend(&lmdb_of(s)->photos, commits_behind));
+    if (behind > *commits_behind)
+        *commits_behind = behind;
+    return OK;
+}
+
 /* ---- Open ---- */
 
 static void do_close(struct store *s)
@@ -258,6 +269,7 @@ static const struct store_ops ops = {
     .count = do_count,
     .capacity = do_capacity,
     .compact = do_compact,
+    .tend = do_tend,
     .close = do_close,
 };
 

@@ -1,5 +1,7 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -307,4 +309,32 @@ void lmdb_reader_give(struct lmdb_env *e, MDB_txn *txn)
     (void)pthread_mutex_unlock(&e->lock);
     mdb_txn_abort(txn);
     (void)pthread_rwlock_unlock(&e->in_use);
+}
+
+/* A line of mdb_reader_list(): process, thread, and the transaction it reads, or "-". */
+static int oldest_of(const char *line, void *context)
+{
+    uint64_t *oldest = context, reads;
+
+    if (sscanf(line, "%*d %*x %" SCNu64, &reads) == 1 && reads < *oldest)
+        *oldest = reads;
+    return 0;
+}
+
+enum err lmdb_env_tend(struct lmdb_env *e, uint64_t *commits_behind)
+{
+    uint64_t oldest = UINT64_MAX;
+    MDB_envinfo info;
+    int dead, rc;
+
+    (void)pthread_rwlock_rdlock(&e->in_use);
+    rc = e->env ? mdb_reader_check(e->env, &dead) : EIO;
+    if (!rc && mdb_reader_list(e->env, oldest_of, &oldest) < 0)
+        rc = EIO;
+    if (!rc)
+        rc = mdb_env_info(e->env, &info);
+    (void)pthread_rwlock_unlock(&e->in_use);
+    if (!rc)
+        *commits_behind = oldest < info.me_last_txnid ? info.me_last_txnid - oldest : 0;
+    return lmdb_err(e, rc, "look after its readers");
 }

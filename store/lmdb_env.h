@@ -47,6 +47,9 @@ MUST_CHECK enum err lmdb_env_dir(int *out, int dir_fd, const char *name);
 MUST_CHECK enum err lmdb_reader_take(struct lmdb_env *e, MDB_txn **txn);
 void lmdb_reader_give(struct lmdb_env *e, MDB_txn *txn);
 
+/* As store_tend(), of one environment. */
+MUST_CHECK enum err lmdb_env_tend(struct lmdb_env *e, uint64_t *commits_behind);
+
 /* Translates a return code.  Logs ERR_IO and ERR_CORRUPT; `doing` says what we were at. */
 MUST_CHECK enum err lmdb_err(struct lmdb_env *e, int rc, const char *doing);
 

@@ -266,6 +266,13 @@ static enum err memory_compact(struct store *s, enum store_file file, struct sto
     return OK;
 }
 
+/* Readers hold the lock: none is ever behind. */
+static enum err memory_tend(struct store *s, uint64_t *commits_behind)
+{
+    (void)s, (void)commits_behind;
+    return OK;
+}
+
 static void memory_close(struct store *s)
 {
     struct memory *m = memory_of(s);
@@ -293,6 +300,7 @@ static const struct store_ops memory_ops = {
     .count = memory_count,
     .capacity = memory_capacity,
     .compact = memory_compact,
+    .tend = memory_tend,
     .close = memory_close,
 };
 

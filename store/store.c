@@ -92,6 +92,12 @@ enum err store_compact(struct store *s, enum store_file file, struct store_compa
     return s->readonly ? ERR_IO : s->ops->compact(s, file, out);
 }
 
+enum err store_tend(struct store *s, uint64_t *commits_behind)
+{
+    *commits_behind = 0;
+    return s->ops->tend(s, commits_behind);
+}
+
 enum err store_capacity(struct store *s, uint64_t *total, uint64_t *available)
 {
     return s->ops->capacity(s, total, available);

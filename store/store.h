@@ -201,6 +201,12 @@ struct store_compacted {
  * ERR_FULL, ERR_NOMEM; ERR_IO and ERR_CORRUPT are logged.
  */
 MUST_CHECK enum err store_compact(struct store *s, enum store_file file, struct store_compacted *out);
+/*
+ * To be called now and then, from any thread: clears what readers of a dead
+ * process left, and says how many commits the oldest reader is behind.  As
+ * long as it reads, no page freed since is used again, and the file grows.
+ */
+MUST_CHECK enum err store_tend(struct store *s, uint64_t *commits_behind);
 
 /* ---- The log ---- */
 

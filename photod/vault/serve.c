@@ -26,10 +26,12 @@
 #include "photod/vault/withdraw.h"
 #include "photod/vault/worker.h"
 
-#define PEERS_MAX 128
-#define LAW_BURST 64 /* law-door messages taken in a round before anybody else's */
-#define TICK_MS   100
-#define WAKE_MS   10000 /* how often a batch that met a full disk is tried again */
+#define PEERS_MAX  128
+#define LAW_BURST  64 /* law-door messages taken in a round before anybody else's */
+#define TICK_MS    100
+#define TEND_MS    60000
+#define BEHIND_MAX 1000
+#define WAKE_MS    10000 /* how often a batch that met a full disk is tried again */
 
 /* ---- What the parent says ---- */
 
@@ -252,10 +254,20 @@ static void serve_ready(struct vault *v, const struct round *r, bool law)
     }
 }
 
+/* No reader of ours outlives its call: if one is far behind, that is a bug to be told of. */
+static void tend(struct vault *v)
+{
+    uint64_t behind;
+
+    if (!store_tend(v->store, &behind) && behind > BEHIND_MAX)
+        log_error("a reader of the store is %llu commits behind: the store grows as long as it reads",
+                  (unsigned long long)behind);
+}
+
 static void tick(struct vault *v)
 {
     int64_t steady = clock_steady_ms(), wall = clock_wall_ms();
-    static int64_t next_wake;
+    static int64_t next_wake, next_tend;
 
     lookups_tick(v, steady);
     workers_tick(v, steady);
@@ -263,6 +275,10 @@ static void tick(struct vault *v)
     clock_tick(v, wall, steady);
     purge_tick(v, wall);
     ballast_tick(v, steady);
+    if (steady >= next_tend) {
+        next_tend = steady + TEND_MS;
+        tend(v);
+    }
     if (steady >= next_wake) {
         next_wake = steady + WAKE_MS;
         staging_wake(v);

@@ -221,6 +221,11 @@ static enum err lying_compact(struct store *s, enum store_file file, struct stor
     return lying_of(s)->truth->ops->compact(lying_of(s)->truth, file, out);
 }
 
+static enum err lying_tend(struct store *s, uint64_t *commits_behind)
+{
+    return lying_of(s)->truth->ops->tend(lying_of(s)->truth, commits_behind);
+}
+
 static void lying_close(struct store *s)
 {
     struct lying *l = lying_of(s);
@@ -245,6 +250,7 @@ static const struct store_ops lying_ops = {
     .count = lying_count,
     .capacity = lying_capacity,
     .compact = lying_compact,
+    .tend = lying_tend,
     .close = lying_close,
 };
 

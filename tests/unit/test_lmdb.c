@@ -1,6 +1,7 @@
 #include <check.h>
 #include <fcntl.h>
 #include <lmdb.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -248,6 +249,51 @@ START_TEST(many_keys_go_in_one_batch)
 }
 END_TEST
 
+static pthread_barrier_t reading;
+
+static enum err stay(void *context, const unsigned char *key, size_t key_len, const unsigned char *value,
+                     size_t value_len)
+{
+    (void)context, (void)key, (void)key_len, (void)value, (void)value_len;
+    (void)pthread_barrier_wait(&reading); /* it reads */
+    (void)pthread_barrier_wait(&reading); /* it may go on */
+    return ERR_BUSY;
+}
+
+static void *walk_slowly(void *unused)
+{
+    (void)unused;
+    (void)!store_walk(s, KIND_STUDENT, "", 0, stay, NULL);
+    return NULL;
+}
+
+START_TEST(a_reader_that_stays_is_seen_to_fall_behind)
+{
+    struct store_batch *b = batch();
+    uint64_t behind = 99;
+    pthread_t thread;
+
+    put(b, KIND_STUDENT, "a", "1");
+    ck_commit(b);
+    ck_assert_int_eq(store_tend(s, &behind), OK);
+    ck_assert_uint_eq(behind, 0);
+    ck_assert_int_eq(pthread_barrier_init(&reading, NULL, 2), 0);
+    ck_assert_int_eq(pthread_create(&thread, NULL, walk_slowly, NULL), 0);
+    (void)pthread_barrier_wait(&reading);
+    for (unsigned n = 0; n < 5; n++) {
+        b = batch();
+        put(b, KIND_CASE, "case", "x");
+        ck_commit(b);
+    }
+    ck_assert_int_eq(store_tend(s, &behind), OK);
+    ck_assert_uint_eq(behind, 5);
+    (void)pthread_barrier_wait(&reading);
+    ck_assert_int_eq(pthread_join(thread, NULL), 0);
+    ck_assert_int_eq(store_tend(s, &behind), OK);
+    ck_assert_uint_eq(behind, 0);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("lmdb");
@@ -258,6 +304,7 @@ int main(void)
     tcase_set_timeout(c, 50);
     tcase_add_checked_fixture(c, scene_setup_lmdb, scene_teardown);
     tcase_add_test(c, many_keys_go_in_one_batch);
+    tcase_add_test(c, a_reader_that_stays_is_seen_to_fall_behind);
     tcase_add_test(c, a_second_open_is_busy);
     tcase_add_test(c, a_store_is_made_once_and_found_only_where_it_is);
     tcase_add_test(c, the_files_are_for_their_owner_only);
