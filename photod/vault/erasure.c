@@ -134,51 +134,83 @@ void erasures_finish(struct vault *v)
 
 /* ---- Orphans ---- */
 
-struct all_keys {
+/*
+ * All keys, sorted, and whether something needs them: a batch, a record
+ * (generation 0), or the renditions of that generation.  Each of the three
+ * kinds is walked once, in the same order, so that a start stays fast.
+ */
+struct key_list {
     unsigned char (*keys)[KEY_BYTES];
+    bool *claimed;
     size_t count, max;
+    size_t at; /* the keys before are smaller than what the walk has come to */
 };
 
 static enum err key_visit(void *context, const unsigned char *key, size_t key_len, const unsigned char *value,
                           size_t value_len)
 {
-    struct all_keys *a = context;
+    struct key_list *l = context;
 
     (void)value, (void)value_len;
     if (key_len != KEY_BYTES)
         return ERR_CORRUPT;
-    if (a->count < a->max)
-        memcpy(a->keys[a->count++], key, KEY_BYTES);
+    if (l->count < l->max)
+        memcpy(l->keys[l->count++], key, KEY_BYTES);
     return OK;
 }
 
-static enum err found_visit(void *context, const unsigned char *key, size_t key_len,
+static void claim(struct key_list *l, const unsigned char *prefix, size_t len)
+{
+    while (l->at < l->count && memcmp(l->keys[l->at], prefix, len) < 0)
+        l->at++;
+    for (size_t i = l->at; i < l->count && memcmp(l->keys[i], prefix, len) == 0; i++)
+        l->claimed[i] = true;
+}
+
+static enum err batch_visit(void *context, const unsigned char *key, size_t key_len,
                             const unsigned char *value, size_t value_len)
 {
-    (void)context, (void)key, (void)key_len, (void)value, (void)value_len;
-    return ERR_EXISTS;
+    (void)value, (void)value_len;
+    if (key_len != SUBJECT_BYTES)
+        return ERR_CORRUPT;
+    claim(context, key, SUBJECT_BYTES);
+    return OK;
 }
 
-static enum err is_there(struct vault *v, enum store_kind kind, const unsigned char *prefix, size_t len,
-                         bool *out)
+static enum err record_visit(void *context, const unsigned char *key, size_t key_len,
+                             const unsigned char *value, size_t value_len)
 {
-    enum err e = store_walk(v->store, kind, prefix, len, found_visit, NULL);
+    unsigned char of_record[KEY_BYTES] = {0};
 
-    *out = e == ERR_EXISTS;
-    return e == ERR_EXISTS ? OK : e;
+    (void)value, (void)value_len;
+    if (key_len != SUBJECT_BYTES)
+        return ERR_CORRUPT;
+    memcpy(of_record, key, SUBJECT_BYTES);
+    claim(context, of_record, KEY_BYTES);
+    return OK;
 }
 
-/* A key is a batch's, or of a student's record (generation 0), or of the renditions of one generation. */
-static enum err is_orphan(struct vault *v, const unsigned char *key, bool *out)
+static enum err rendition_visit(void *context, const unsigned char *key, size_t key_len,
+                                const unsigned char *value, size_t value_len)
 {
-    static const unsigned char record[KEY_BYTES - SUBJECT_BYTES];
-    bool is_record = memcmp(key + SUBJECT_BYTES, record, sizeof record) == 0, found;
+    (void)value, (void)value_len;
+    if (key_len != RENDITION_KEY_BYTES)
+        return ERR_CORRUPT;
+    claim(context, key, KEY_BYTES);
+    return OK;
+}
 
-    TRY(is_there(v, KIND_BATCH, key, SUBJECT_BYTES, &found));
-    if (!found)
-        TRY(is_there(v, is_record ? KIND_STUDENT : KIND_RENDITION, key, is_record ? SUBJECT_BYTES : KEY_BYTES,
-                     &found));
-    *out = !found;
+static enum err claim_all(struct vault *v, struct key_list *l)
+{
+    static const struct {
+        enum store_kind kind;
+        store_visit *visit;
+    } claims[] = {{KIND_BATCH, batch_visit}, {KIND_STUDENT, record_visit}, {KIND_RENDITION, rendition_visit}};
+
+    for (size_t i = 0; i < sizeof claims / sizeof claims[0]; i++) {
+        l->at = 0;
+        TRY(store_walk(v->store, claims[i].kind, "", 0, claims[i].visit, l));
+    }
     return OK;
 }
 
@@ -195,24 +227,25 @@ static void sweep_done(struct vault *v, struct job *j)
 
 enum err orphan_keys_find(struct vault *v, struct store_batch *b, size_t *orphans)
 {
-    CLEANUP(heap) void *memory = NULL;
-    struct all_keys all = {.count = 0};
+    CLEANUP(heap) void *keys = NULL;
+    CLEANUP(heap) bool *claimed = NULL;
+    struct key_list l = {.count = 0};
     uint64_t count;
 
     TRY(store_count(v->store, KIND_KEY, &count));
-    all.max = (size_t)count;
-    memory = calloc(all.max + 1, KEY_BYTES);
-    if (!memory)
+    l.max = (size_t)count;
+    keys = calloc(l.max + 1, KEY_BYTES);
+    claimed = calloc(l.max + 1, sizeof *claimed);
+    if (!keys || !claimed)
         return ERR_NOMEM;
-    all.keys = memory;
-    TRY(store_walk(v->store, KIND_KEY, "", 0, key_visit, &all));
-    for (size_t i = 0; i < all.count; i++) {
-        bool orphan;
-
-        TRY(is_orphan(v, all.keys[i], &orphan));
-        if (!orphan)
+    l.keys = keys;
+    l.claimed = claimed;
+    TRY(store_walk(v->store, KIND_KEY, "", 0, key_visit, &l));
+    TRY(claim_all(v, &l));
+    for (size_t i = 0; i < l.count; i++) {
+        if (l.claimed[i])
             continue;
-        TRY(store_batch_delete(b, KIND_KEY, all.keys[i], KEY_BYTES));
+        TRY(store_batch_delete(b, KIND_KEY, l.keys[i], KEY_BYTES));
         ++*orphans;
     }
     return OK;
