@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 #include "photod/base/cleanup.h"
 #include "photod/ctl/commands.h"
@@ -36,7 +37,7 @@ struct rekey {
     char key[PATH_MAX], phrase[PATH_MAX], module_path[PATH_MAX], pin_path[PATH_MAX]; /* absolute */
     char waiting[CONFIG_WAITING_MAX];
     struct config *old, *next;
-    int memory;
+    int memory, lock;
     struct buf *shares;
     bool made_key, made_dir;
 };
@@ -75,12 +76,48 @@ static enum ctl_exit write_config(struct rekey *r)
 
     if (r->credential && !is_credential)
         return say_fail(CTL_USAGE, "--credential NAME is for --seal credential");
+    if (is_credential && strcmp(values[1].value, r->old->root_key) == 0)
+        return say_fail(CTL_USAGE,
+                        "the new credential needs another name than %s, by which the old one is found: "
+                        "--credential NAME",
+                        r->old->root_key);
     return config_prepare(r->waiting, &r->next, config_path(r), values, sizeof values / sizeof values[0]);
+}
+
+/*
+ * photod.conf must name the root key that photod runs by.  Does it name
+ * another, that one is on its way already, and to begin again would take it
+ * out of the key file: nothing would open what photod.conf names.
+ */
+static enum ctl_exit check_in_force(const struct rekey *r)
+{
+    CLEANUP(message) struct message answer = MESSAGE_NONE;
+    const struct shape_keys_status *s = &answer.is.keys_status;
+
+    TRY_CTL(local_ask(&answer, &r->where, MSG_KEYS_STATUS, NULL, MSG_KEYS_ARE));
+    if (strcmp(s->seal, r->old->seal) != 0 || strcmp(s->root_key, r->old->root_key) != 0)
+        return say_fail(CTL_FAILED,
+                        "%s names another root key than the one photod runs by: restart photod first",
+                        config_path(r));
+    return CTL_OK;
+}
+
+/* One photoctl at a time, from looking at photod.conf to changing it; until this one exits. */
+static enum ctl_exit lock_config(struct rekey *r)
+{
+    r->lock = open(config_path(r), O_RDONLY | O_CLOEXEC);
+    if (r->lock < 0)
+        return say_fail(CTL_FAILED, "%s: %s", config_path(r), strerror(errno));
+    if (flock(r->lock, LOCK_EX | LOCK_NB))
+        return say_fail(CTL_FAILED, "another photoctl is replacing the root key");
+    return CTL_OK;
 }
 
 static enum ctl_exit prepare(struct rekey *r)
 {
+    TRY_CTL(lock_config(r));
     TRY_CTL(root_key_config(&r->old, config_path(r)));
+    TRY_CTL(check_in_force(r));
     r->seal = given_or(r->seal, r->old->seal);
     TRY_CTL(file_absolute(r->key, r->path));
     if (r->passphrase)
@@ -225,7 +262,7 @@ static const char about[] = "Makes a new root key, by the seal method of photod.
 
 enum ctl_exit command_keys_rekey(int argc, char **argv)
 {
-    struct rekey r = {.memory = -1};
+    struct rekey r = {.memory = -1, .lock = -1};
     const struct option_row rows[] = {
         OPTION_NEED("new-root-key", "FILE", r.path,
                     "Where to make the new root key (0400); better not on the state's volume."),
@@ -254,8 +291,8 @@ enum ctl_exit command_keys_rekey(int argc, char **argv)
     code = replace(&r);
     if (code)
         give_up(&r);
-    if (r.memory >= 0)
-        (void)close(r.memory);
+    fd_cleanup(&r.memory);
+    fd_cleanup(&r.lock);
     buf_free(r.shares);
     free(r.old);
     free(r.next);

@@ -170,6 +170,7 @@ static enum err make_status(struct vault *v, struct shape_keys_status *s)
     keys_share_set(s->share_set, v->keys);
     (void)snprintf(s->suite, sizeof s->suite, "%s", suite_name(envelope_suite()));
     (void)snprintf(s->seal, sizeof s->seal, "%s", v->config.seal);
+    (void)snprintf(s->root_key, sizeof s->root_key, "%s", v->config.root_key);
     return OK;
 }
 

@@ -91,6 +91,27 @@ to pkcs11 --pkcs11-module /usr/lib/softhsm/libsofthsm2.so --pkcs11-uri 'pkcs11:t
 to pkcs11
 to key-file
 
+# ---- Twice ----
+
+must rekey "$scratch/twice.1" >/dev/null
+twice() {
+    rekey "$scratch/twice.2" >"$scratch/said" 2>&1 && return 1
+    cat "$scratch/said"
+    grep -qF 'restart photod first' "$scratch/said" && [ ! -e "$scratch/twice.2" ]
+}
+check "a second replacement before the restart is refused: it would take away what photod.conf names" twice
+check "... and photod starts by the first" restart
+check "... which is in force" status_is replacing false
+same_name() {
+    must rekey "$scratch/credential.1" --seal credential --credential first >/dev/null
+    mv "$scratch/credential.1" "$CREDENTIALS_DIRECTORY/first"
+    restart && not rekey "$scratch/credential.2" --credential first && rekey "$scratch/credential.2" --credential second >/dev/null &&
+        mv "$scratch/credential.2" "$CREDENTIALS_DIRECTORY/second" && restart
+}
+check "a credential is replaced by one of another name only" same_name
+must rekey "$scratch/twice.3" --seal key-file >/dev/null
+must restart >/dev/null
+
 # ---- Refused ----
 
 settings >"$scratch/before"

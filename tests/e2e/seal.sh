@@ -40,7 +40,7 @@ start_says() {
     fi
     cat "$scratch/refused.log"
     grep -qF -- "$text" "$scratch/refused.log" &&
-        [ "$(grep -vcE 'demo only|stopping: photod-vault cannot start' "$scratch/refused.log")" -eq 1 ]
+        [ "$(grep -vcE 'demo only|stopping: photod-vault cannot start|did not stop in' "$scratch/refused.log")" -eq 1 ]
 }
 
 # unseal MODE NAME SHARE...: SHARE is STATE/NUMBER.

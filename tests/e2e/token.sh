@@ -129,7 +129,7 @@ start_says() {
     if timeout 60 "$bin/photod" --config "$state/photod.conf" >"$scratch/refused.log" 2>&1 </dev/null; then return 1; fi
     cat "$scratch/refused.log"
     grep -qF -- "$1" "$scratch/refused.log" &&
-        [ "$(grep -vcE 'demo only|stopping: photod-vault cannot start' "$scratch/refused.log")" -eq 1 ]
+        [ "$(grep -vcE 'demo only|stopping: photod-vault cannot start|did not stop in' "$scratch/refused.log")" -eq 1 ]
 }
 logins() { grep -c ': C_Login$' "$calls"; }
 starts() { scratch_start && found && scratch_stop; }
