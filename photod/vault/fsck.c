@@ -310,7 +310,7 @@ static enum err step_values(struct step *s, const struct phase *phase)
 /* The key to go on after; 0: this kind is at its end. */
 static unsigned char step_last(const struct step *s, unsigned char key[static STORE_KEY_MAX])
 {
-    const struct value *last = &s->values[s->count - 1];
+    const struct value *last = &s->values[VALUES_AT_ONCE - 1];
 
     if (s->count < VALUES_AT_ONCE)
         return 0;
