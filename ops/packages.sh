@@ -29,6 +29,21 @@ need_packages() {
     }
 }
 
+# need_npm FOLDER NAME: the locked packages of FOLDER/package-lock.json in build/npm/NAME.  Node from Debian, unless there
+# is one already (Debian's npm cannot be installed beside another's).
+need_npm() {
+    local to=build/npm/$2
+    command -v npm >/dev/null || need_packages nodejs npm
+    cmp -s "$1/package-lock.json" "$to/installed.json" && return
+    rm -rf "$to" && mkdir -p "$to" && cp "$1/package.json" "$1/package-lock.json" "$to"
+    npm --prefix "$to" ci --ignore-scripts --no-audit --no-fund >"$to/log" 2>&1 || {
+        tail -20 "$to/log" >&2
+        echo "npm failed; the whole output is in $to/log" >&2
+        exit 1
+    }
+    cp "$1/package-lock.json" "$to/installed.json"
+}
+
 # build PRESET [TARGET...]: configures and builds quietly; shows the output only when it fails.
 build() {
     local preset=$1 log=build/$1.log

@@ -43,6 +43,8 @@ static const char help[] =
     "      show: upright, sRGB, fit inside W x H, never enlarged.\n"
     "  demo-district --retake N PHOTOS.zip NEW.zip\n"
     "      Writes the same pictures into files of other bytes, as if exported again.\n"
+    "  demo-district --swell N PHOTOS.zip NEW.zip\n"
+    "      Writes the same with 18 MB of noise in the place of N pictures, and prints their names.\n"
     "  demo-district --psnr A B\n"
     "      Prints how alike two pictures of one size are, in dB (100.00: identical).\n"
     "\n"
@@ -53,7 +55,7 @@ static const char help[] =
 enum { EXIT_USAGE = 2 };
 
 struct wish {
-    const char *out, *read_code, *expected, *psnr, *retake, *first, *second;
+    const char *out, *read_code, *expected, *psnr, *retake, *swell, *first, *second;
     const char *seed, *students, *district, *today, *scale, *width, *height;
     bool as_tagged, forms, packages, help;
 };
@@ -75,6 +77,7 @@ static const struct option options[] = {
     {"psnr", required_argument, NULL, 'p'},
     {"retake", required_argument, NULL, 'k'},
     {"packages", no_argument, NULL, 'P'},
+    {"swell", required_argument, NULL, 'b'},
     {"help", no_argument, NULL, '?'},
     {NULL, 0, NULL, 0},
 };
@@ -87,7 +90,8 @@ static enum err parse_wish(struct wish *wish, int argc, char **argv)
         const char **text;
     } texts[] = {{'o', &wish->out},   {'s', &wish->seed},   {'n', &wish->students},  {'d', &wish->district},
                  {'t', &wish->today}, {'c', &wish->scale},  {'r', &wish->read_code}, {'e', &wish->expected},
-                 {'w', &wish->width}, {'h', &wish->height}, {'p', &wish->psnr},      {'k', &wish->retake}};
+                 {'w', &wish->width}, {'h', &wish->height}, {'p', &wish->psnr},      {'k', &wish->retake},
+                 {'b', &wish->swell}};
     int letter, index = -1;
 
     opterr = 0;
@@ -104,9 +108,9 @@ static enum err parse_wish(struct wish *wish, int argc, char **argv)
         wish->help |= letter == '?';
         index = -1;
     }
-    if ((wish->psnr || wish->retake) && optind < argc)
+    if ((wish->psnr || wish->retake || wish->swell) && optind < argc)
         wish->first = argv[optind++];
-    if (wish->retake && optind < argc)
+    if ((wish->retake || wish->swell) && optind < argc)
         wish->second = argv[optind++];
     if (optind < argc)
         return say(ERR_MALFORMED, "%s is one word too many; see --help", argv[optind]);
@@ -229,6 +233,16 @@ static enum err print_psnr(const struct wish *wish)
     return OK;
 }
 
+static enum err swell(const struct wish *wish, bool *usage)
+{
+    uint64_t files = 0;
+
+    *usage = true;
+    TRY(parse_number(&files, wish->swell, "--swell", 1000));
+    *usage = false;
+    return zip_swell(wish->first, wish->second, (unsigned)files);
+}
+
 /* What libvips only warns of is also an error where it matters; the user gets one sentence. */
 static void keep_quiet(const char *domain, GLogLevelFlags level, const char *message, void *data)
 {
@@ -250,8 +264,8 @@ int main(int argc, char **argv)
         fputs(help, stdout);
         return EXIT_SUCCESS;
     }
-    if ((wish.psnr && !wish.first) || (wish.retake && !wish.second)) {
-        (void)say(ERR_MALFORMED, "--psnr needs two pictures, --retake two ZIPs");
+    if ((wish.psnr && !wish.first) || ((wish.retake || wish.swell) && !wish.second)) {
+        (void)say(ERR_MALFORMED, "--psnr needs two pictures, --retake and --swell two ZIPs");
         return EXIT_USAGE;
     }
     if (VIPS_INIT(argv[0])) {
@@ -266,6 +280,8 @@ int main(int argc, char **argv)
         e = print_psnr(&wish);
     else if (wish.retake)
         e = zip_retake(wish.first, wish.second, wish.retake);
+    else if (wish.swell)
+        e = swell(&wish, &usage);
     else
         e = make(&wish, &usage);
     vips_shutdown();

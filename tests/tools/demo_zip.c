@@ -4,6 +4,7 @@
 #include <string.h>
 #include "photod/base/cleanup.h"
 #include "tests/tools/demo_picture.h"
+#include "tests/tools/demo_random.h"
 #include "tests/tools/demo_say.h"
 #include "tests/tools/demo_zip.h"
 
@@ -141,4 +142,48 @@ enum err zip_retake(const char *from, const char *to, const char *number)
         return say(ERR_IO, "%s was not written: %s", to, zip_strerror(new));
     new = NULL;
     return OK;
+}
+
+/* ---- A large one ---- */
+
+#define SWOLLEN_BYTES 18000000u /* below what one file may be: it must be read to be refused */
+
+static enum err add_noise(zip_t *archive, const char *name, uint64_t seed)
+{
+    struct random r = random_init(seed, RANDOM_PICTURE, 0);
+    uint64_t *words = malloc(SWOLLEN_BYTES);
+
+    if (!words)
+        return say(ERR_NOMEM, "the ZIP has no room for %s", name);
+    for (size_t i = 0; i < SWOLLEN_BYTES / sizeof *words; i++)
+        words[i] = random_next(&r);
+    return add(archive, name, words, SWOLLEN_BYTES, ZIP_CM_STORE);
+}
+
+static enum err swell_entry(zip_t *old, zip_uint64_t index, zip_t *new, unsigned *left)
+{
+    zip_stat_t st;
+
+    if (zip_stat_index(old, index, ZIP_FL_ENC_RAW, &st))
+        return say(ERR_IO, "the ZIP cannot be read: %s", zip_strerror(old));
+    if (!*left || index % 3)
+        return retake_entry(old, index, new, "");
+    --*left;
+    printf("%s\n", st.name);
+    return add_noise(new, st.name, index);
+}
+
+enum err zip_swell(const char *from, const char *to, unsigned files)
+{
+    CLEANUP(archive) zip_t *old = zip_open(from, ZIP_RDONLY, NULL);
+    CLEANUP(archive) zip_t *new = zip_open(to, ZIP_CREATE | ZIP_TRUNCATE, NULL);
+
+    if (!old || !new)
+        return say(ERR_IO, "%s cannot be opened", old ? to : from);
+    for (zip_uint64_t i = 0; i < (zip_uint64_t)zip_get_num_entries(old, 0); i++)
+        TRY(swell_entry(old, i, new, &files));
+    if (zip_close(new))
+        return say(ERR_IO, "%s was not written: %s", to, zip_strerror(new));
+    new = NULL;
+    return files ? say(ERR_NOTFOUND, "%u files too few", files) : OK;
 }

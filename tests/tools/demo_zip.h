@@ -16,4 +16,10 @@ MUST_CHECK enum err zip_add_file(zip_t *archive, const char *name, void *bytes, 
 /* Copies text, and compresses it. */
 MUST_CHECK enum err zip_add_text(zip_t *archive, const char *name, const void *text, size_t len);
 
+/*
+ * The same, but every third file is 18 MB of noise until so many are; their
+ * names go to standard output.
+ */
+MUST_CHECK enum err zip_swell(const char *from, const char *to, unsigned files);
+
 #endif
