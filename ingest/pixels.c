@@ -223,9 +223,7 @@ static enum err wrap(VipsImage **out, const struct pixels *p)
         vips_image_new_from_memory(p->bytes, (size_t)p->width * p->height * p->bands, (int)p->width,
                                    (int)p->height, (int)p->bands, VIPS_FORMAT_UCHAR);
 
-    /* 72 dots per inch, said of every picture alike. */
-    if (!bare || vips_copy(bare, out, "interpretation", kinds[p->bands], "xres", 72 / 25.4, "yres", 72 / 25.4,
-                           NULL) != 0)
+    if (!bare || vips_copy(bare, out, "interpretation", kinds[p->bands], NULL) != 0)
         return refused();
     return OK;
 }
@@ -289,26 +287,37 @@ enum err pixels_decode(struct pixels *out, const struct probe *probe, const void
     return fit(out, loaded, orientation, is_lying ? height : width, is_lying ? width : height);
 }
 
+/* Each pixel the mean of four. */
+static enum err halve(struct pixels *out, const struct pixels *in)
+{
+    struct pixels half = {NULL, in->width / 2, in->height / 2, in->bands};
+    size_t row = (size_t)in->width * in->bands;
+    unsigned char *to = malloc((size_t)half.width * half.height * half.bands);
+
+    if (!to)
+        return ERR_NOMEM;
+    half.bytes = to;
+    for (size_t y = 0; y < half.height; y++)
+        for (size_t x = 0; x < half.width; x++) {
+            const unsigned char *from = in->bytes + 2 * (y * row + x * in->bands);
+
+            for (size_t band = 0; band < in->bands; band++, from++)
+                *to++ =
+                    (unsigned char)((from[0] + from[in->bands] + from[row] + from[row + in->bands] + 2) / 4);
+        }
+    *out = half;
+    return OK;
+}
+
+/* From one rendition to the next of half its size, the usual case, is no work for a resampler. */
 enum err pixels_resize(struct pixels *out, const struct pixels *in, uint32_t width, uint32_t height)
 {
     CLEANUP(image) VipsImage *image = NULL;
 
+    if (in->width == 2 * width && in->height == 2 * height)
+        return halve(out, in);
     TRY(wrap(&image, in));
     return fit(out, image, TURN_NONE, width, height);
-}
-
-enum err pixels_encode(struct buf *out, const struct pixels *in, int quality)
-{
-    CLEANUP(image) VipsImage *image = NULL;
-    __attribute__((cleanup(gmem_cleanup))) void *jpeg = NULL;
-    size_t len;
-
-    TRY(wrap(&image, in));
-    if (vips_jpegsave_buffer(image, &jpeg, &len, "Q", quality, "strip", TRUE, "optimize_coding", TRUE,
-                             NULL) != 0)
-        return refused();
-    buf_truncate(out, 0);
-    return buf_append(out, jpeg, len);
 }
 
 enum err pixels_encode_sample(struct buf *out, enum probe_format format, uint32_t width, uint32_t height)

@@ -9,8 +9,8 @@
 /*
  * Pixels in memory, always 8-bit sRGB, three bytes each, rows without gaps;
  * a greyscale picture becomes sRGB too, so that every rendition is of one
- * kind.  The only module that speaks to libvips.  All of it runs in the
- * calling thread but the encoder's writing.
+ * kind.  The only module that speaks to libvips (pixels.c) and libjpeg
+ * (encode.c).  All of it runs in the calling thread.
  */
 struct pixels {
     unsigned char *bytes;
