@@ -27,5 +27,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
     PROMISE(p.width <= PROBE_SIDE_MAX && p.height <= PROBE_SIDE_MAX);
     PROMISE((uint64_t)p.width * p.height <= (p.buffered ? PROBE_PIXELS_MAX_BUFFERED : PROBE_PIXELS_MAX));
     PROMISE(p.scans <= PROBE_SCANS_MAX);
+    PROMISE(p.buffered_bytes <= PROBE_BYTES_MAX);
+    PROMISE(!p.exif.len || (p.exif.bytes >= bytes && p.exif.len <= len - (size_t)(p.exif.bytes - bytes)));
     return 0;
 }
