@@ -82,11 +82,18 @@ enum err pixels_start(void)
     return OK;
 }
 
-/* libvips has one error; the bytes are taken to be at fault unless it (or libjpeg) speaks of memory. */
+/*
+ * libvips has one error; the bytes are taken to be at fault unless it, or
+ * libjpeg or libtiff through it, could not have memory.  (lcms2 speaks of
+ * memory, too, where a profile is cut short.)
+ */
 static enum err refused(void)
 {
-    bool is_memory = strstr(vips_error_buffer(), "memory") != NULL;
+    static const char *const words[] = {"ut of memory", "nsufficient memory", "allocate memory"};
+    bool is_memory = false;
 
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        is_memory |= strstr(vips_error_buffer(), words[i]) != NULL;
     vips_error_clear();
     return is_memory ? ERR_NOMEM : ERR_MALFORMED;
 }
@@ -282,6 +289,7 @@ enum err pixels_decode(struct pixels *out, const struct probe *probe, const void
     CLEANUP(image) VipsImage *loaded = NULL;
     bool is_lying = orientation >= 5;
 
+    vips_error_clear(); /* what lcms2 said of an earlier picture's profile */
     TRY(load(&loaded, probe->format, bytes, len, shrink));
     TRY(plain(&loaded, probe->has_stray_band));
     return fit(out, loaded, orientation, is_lying ? height : width, is_lying ? width : height);
