@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
+#include "photod/base/clock.h"
 #include "photod/base/text.h"
 #include "photod/ctl/file.h"
 #include "photod/ctl/http.h"
@@ -24,7 +25,8 @@ struct http {
 struct transfer {
     struct http_answer *answer;
     FILE *file;
-    curl_off_t total;
+    curl_off_t offset, total; /* of the file: where this transfer begins; its length */
+    int64_t began_ms;
 };
 
 /* ---- Open ---- */
@@ -116,16 +118,28 @@ static size_t take_body(char *bytes, size_t size, size_t count, void *context)
     return buf_append(t->answer->body, bytes, size * count) ? 0 : size * count;
 }
 
+static bool take_value(char value[static 64], const char *line, size_t len, const char *name)
+{
+    size_t at = strlen(name);
+
+    if (len <= at || len >= at + 64 || strncasecmp(line, name, at) != 0)
+        return false;
+    memcpy(value, line + at, len - at);
+    value[len - at] = '\0';
+    return true;
+}
+
 static size_t take_header(char *line, size_t size, size_t count, void *context)
 {
     struct transfer *t = context;
     size_t len = size * count;
     char value[64] = "";
 
-    if (len > 12 && len < 12 + sizeof value && strncasecmp(line, "retry-after:", 12) == 0) {
-        memcpy(value, line + 12, len - 12);
+    if (take_value(value, line, len, "retry-after:"))
         (void)snprintf(t->answer->retry_after, sizeof t->answer->retry_after, "%.31s", text_trim(value));
-    }
+    if (take_value(value, line, len, "upload-offset:") &&
+        u64_parse(&t->answer->upload_offset, text_trim(value), INT64_MAX))
+        t->answer->upload_offset = UINT64_MAX;
     return len;
 }
 
@@ -142,18 +156,22 @@ static int rewind_file(void *context, curl_off_t offset, int origin)
 {
     struct transfer *t = context;
 
-    return fseeko(t->file, offset, origin) ? CURL_SEEKFUNC_FAIL : CURL_SEEKFUNC_OK;
+    return fseeko(t->file, origin == SEEK_SET ? t->offset + offset : offset, origin) ? CURL_SEEKFUNC_FAIL
+                                                                                     : CURL_SEEKFUNC_OK;
 }
 
 static int show_progress(void *context, curl_off_t down_total, curl_off_t down, curl_off_t up_total,
                          curl_off_t up)
 {
     const struct transfer *t = context;
+    int64_t ms = clock_steady_ms() - t->began_ms;
+    curl_off_t done = t->offset + up;
 
     (void)down_total, (void)down, (void)up_total;
-    if (t->total > 0 && up > 0)
-        say_progress("sent %.1f of %.1f MB (%d %%)", (double)up / 1e6, (double)t->total / 1e6,
-                     (int)(100 * up / t->total));
+    if (t->total > 0 && up > 0 && ms > 0)
+        say_progress("sent %.1f of %.1f MB (%d %%), %.0f kB/s, %.0f min left", (double)done / 1e6,
+                     (double)t->total / 1e6, (int)(100 * done / t->total), (double)up / (double)ms,
+                     (double)(t->total - done) / (double)up * (double)ms / 60000);
     return 0;
 }
 
@@ -166,7 +184,7 @@ void http_answer_clear(struct http_answer *a)
     *a = (struct http_answer){.status = 0};
 }
 
-static enum ctl_exit open_file(struct transfer *t, const char *path)
+static enum ctl_exit open_file(struct transfer *t, const char *path, uint64_t offset)
 {
     struct stat st;
 
@@ -175,7 +193,11 @@ static enum ctl_exit open_file(struct transfer *t, const char *path)
         return say_fail(CTL_FAILED, "%s: %s", path, strerror(errno));
     if (!S_ISREG(st.st_mode))
         return say_fail(CTL_FAILED, "%s is not a regular file", path);
+    if (fseeko(t->file, (off_t)offset, SEEK_SET))
+        return say_fail(CTL_FAILED, "%s: %s", path, strerror(errno));
     t->total = st.st_size;
+    t->offset = (curl_off_t)offset;
+    t->began_ms = clock_steady_ms();
     return CTL_OK;
 }
 
@@ -188,9 +210,9 @@ static enum ctl_exit set_body(struct http *h, struct transfer *t, const char *me
     (void)curl_easy_setopt(c, CURLOPT_HTTPGET, 1L);
     (void)curl_easy_setopt(c, CURLOPT_NOPROGRESS, 1L);
     if (body && body->file) {
-        TRY_CTL(open_file(t, body->file));
+        TRY_CTL(open_file(t, body->file, body->offset));
         (void)curl_easy_setopt(c, CURLOPT_UPLOAD, 1L);
-        (void)curl_easy_setopt(c, CURLOPT_INFILESIZE_LARGE, t->total);
+        (void)curl_easy_setopt(c, CURLOPT_INFILESIZE_LARGE, t->total - t->offset);
         (void)curl_easy_setopt(c, CURLOPT_READFUNCTION, give_file);
         (void)curl_easy_setopt(c, CURLOPT_READDATA, t);
         (void)curl_easy_setopt(c, CURLOPT_SEEKFUNCTION, rewind_file);
@@ -198,6 +220,8 @@ static enum ctl_exit set_body(struct http *h, struct transfer *t, const char *me
         (void)curl_easy_setopt(c, CURLOPT_XFERINFOFUNCTION, show_progress);
         (void)curl_easy_setopt(c, CURLOPT_XFERINFODATA, t);
         (void)curl_easy_setopt(c, CURLOPT_NOPROGRESS, 0L);
+    } else if (strcmp(method, "HEAD") == 0) {
+        (void)curl_easy_setopt(c, CURLOPT_NOBODY, 1L);
     } else if (strcmp(method, "GET") != 0) {
         (void)curl_easy_setopt(c, CURLOPT_POST, 1L);
         (void)curl_easy_setopt(c, CURLOPT_POSTFIELDS, body && body->bytes ? body->bytes : "");
@@ -214,6 +238,14 @@ static bool add_header(struct curl_slist **list, const char *line)
     if (line && !more)
         return false;
     *list = more;
+    return true;
+}
+
+static bool add_headers(struct curl_slist **list, const char *const *lines)
+{
+    for (; lines && *lines; lines++)
+        if (!add_header(list, *lines))
+            return false;
     return true;
 }
 
@@ -263,29 +295,29 @@ static enum ctl_exit perform(struct http *h, struct transfer *t, const char *pat
 }
 
 enum ctl_exit http_request(struct http_answer *out, struct http *h, const char *method, const char *path,
-                           const char *header, const struct http_body *body)
+                           const char *const *headers, const struct http_body *body)
 {
-    struct curl_slist *headers = NULL;
+    struct curl_slist *list = NULL;
     struct transfer t = {.answer = out};
     char type[100] = "";
     enum ctl_exit code;
 
-    *out = (struct http_answer){.status = 0};
+    *out = (struct http_answer){.upload_offset = UINT64_MAX};
     if (body && body->type)
         (void)snprintf(type, sizeof type, "Content-Type: %s", body->type);
     if (buf_new(&out->body, ANSWER_MAX) ||
-        !add_header(&headers, "Accept: application/json, application/problem+json") ||
-        !add_header(&headers, *type ? type : NULL) || !add_header(&headers, header) ||
-        !add_header(&headers, h->bearer ? buf_text(h->bearer) : NULL)) {
-        free_headers(headers);
+        !add_header(&list, "Accept: application/json, application/problem+json") ||
+        !add_header(&list, *type ? type : NULL) || !add_headers(&list, headers) ||
+        !add_header(&list, h->bearer ? buf_text(h->bearer) : NULL)) {
+        free_headers(list);
         return say_fail(CTL_FAILED, "out of memory");
     }
-    (void)curl_easy_setopt(h->curl, CURLOPT_HTTPHEADER, headers);
+    (void)curl_easy_setopt(h->curl, CURLOPT_HTTPHEADER, list);
     code = set_body(h, &t, method, body);
     if (!code)
         code = perform(h, &t, path);
     (void)curl_easy_setopt(h->curl, CURLOPT_HTTPHEADER, NULL);
-    free_headers(headers);
+    free_headers(list);
     file_cleanup(&t.file);
     if (!code)
         out->json = json_loadb(buf_text(out->body), buf_len(out->body), JSON_REJECT_DUPLICATES, NULL);

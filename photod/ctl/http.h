@@ -29,7 +29,8 @@ struct http_body {
     const char *type;  /* Content-Type */
     const void *bytes; /* in memory, or */
     size_t len;
-    const char *file; /* a file, sent from disk with progress */
+    const char *file; /* a file, sent from disk with progress, */
+    uint64_t offset;  /* from here on */
 };
 
 struct http_answer {
@@ -37,6 +38,7 @@ struct http_answer {
     struct buf *body; /* as text; a NUL follows */
     json_t *json;     /* NULL when the body is none */
     char retry_after[32];
+    uint64_t upload_offset; /* of a tus answer; UINT64_MAX: none */
 };
 
 void http_answer_clear(struct http_answer *a);
@@ -46,12 +48,13 @@ static inline void http_answer_cleanup(struct http_answer *a)
 }
 
 /*
- * One request; path is below the URL and already encoded.  header: one more
- * header line, or NULL.  CTL_OK whatever the status is; CTL_UNREACHABLE when
+ * One request; path is below the URL and already encoded.  headers: more
+ * header lines, up to a NULL; or NULL.  CTL_OK whatever the status is; CTL_UNREACHABLE when
  * there is no answer, which was said.
  */
 MUST_CHECK enum ctl_exit http_request(struct http_answer *out, struct http *h, const char *method,
-                                      const char *path, const char *header, const struct http_body *body);
+                                      const char *path, const char *const *headers,
+                                      const struct http_body *body);
 
 /*
  * CTL_OK for a status of 200 to 299 with JSON; else says the problem

@@ -64,7 +64,7 @@ static enum ctl_exit ask(struct http_answer *a, const struct lookup *l)
     body.bytes = buf_bytes(text);
     body.len = buf_len(text);
     (void)snprintf(header, sizeof header, "Idempotency-Key: %s", l->idempotency_key);
-    code = http_request(a, h, "POST", "/v1/lookups", header, &body);
+    code = http_request(a, h, "POST", "/v1/lookups", (const char *const[]){header, NULL}, &body);
     if (code)
         say_hint("Ask again with --idempotency-key %s: should the first question have arrived, both are one "
                  "release.",

@@ -13,6 +13,7 @@
 #include "photod/ctl/http.h"
 #include "photod/ctl/pack.h"
 #include "photod/ctl/report.h"
+#include "photod/ctl/resume.h"
 
 #define PATH_TEXT     400
 #define SCHOOL_MAX    100
@@ -168,18 +169,22 @@ static enum ctl_exit create_batch(char *batch, size_t size, const struct upload_
     return CTL_OK;
 }
 
-static enum ctl_exit send_photos(const struct upload_command *c, const char *batch)
+static enum ctl_exit send_photos(const struct upload_command *c, const char *batch, bool goes_on)
 {
-    struct http_body body = {.type = "application/zip", .file = c->photos};
-    CLEANUP(http_answer) struct http_answer a = {.status = 0};
+    const char *file = c->photos;
+    enum ctl_exit code;
     char path[PATH_TEXT], packed[32];
 
     if (c->packed_fd >= 0) {
         (void)snprintf(packed, sizeof packed, "/proc/self/fd/%d", c->packed_fd);
-        body.file = packed;
+        file = packed;
     }
     TRY_CTL(say_path(path, c, batch, "upload"));
-    return ask(&a, c, "PUT", path, &body);
+    code = resume_send(c->http, path, file, goes_on);
+    if (code == CTL_UNREACHABLE && file == c->photos)
+        say_hint("What was sent stays for seven days.  To go on: photoctl upload ... --batch %s --photos %s",
+                 batch, file);
+    return code;
 }
 
 static void pause_ms(long ms)
@@ -225,13 +230,16 @@ static enum ctl_exit step_batch(const struct upload_command *c, const char *batc
 static enum ctl_exit run_photos(const struct upload_command *c)
 {
     CLEANUP(http_answer) struct http_answer a = {.status = 0};
-    char batch[48];
+    char batch[48] = "";
 
-    TRY_CTL(create_batch(batch, sizeof batch, c));
+    if (c->batch)
+        (void)snprintf(batch, sizeof batch, "%s", c->batch); /* is_batch_name() saw to its length */
+    else
+        TRY_CTL(create_batch(batch, sizeof batch, c));
     say_hint("Batch %s", batch);
     if (c->roster)
         TRY_CTL(send_batch_roster(c, batch));
-    TRY_CTL(send_photos(c, batch));
+    TRY_CTL(send_photos(c, batch, c->batch != NULL));
     TRY_CTL(wait_for_report(&a, c, batch));
     TRY_CTL(show_batch(c, a.json));
     if (*json_text(a.json, "fault"))
@@ -264,16 +272,19 @@ static enum ctl_exit check(const struct upload_command *c)
 
     if (!text_is_digits(c->district, 4))
         return say_fail(CTL_USAGE, "--district is the four-digit School System code, leading zeros included");
-    if (c->batch && (c->roster || c->photos || c->commit + c->undo + c->show != 1))
-        return say_fail(CTL_USAGE,
-                        "--batch goes with exactly one of --commit, --undo and --show, and sends nothing");
+    if (c->batch && (c->roster || c->taken_on || (!c->photos && c->commit + c->undo + c->show != 1) ||
+                     (c->photos && c->undo + c->show)))
+        return say_fail(CTL_USAGE, "--batch goes with exactly one of --commit, --undo and --show, or with "
+                                   "--photos to go on with an upload that broke off");
+    if (c->batch && c->photos && pack_is_folder(c->photos))
+        return say_fail(CTL_USAGE, "a folder is sent from its start, as a new batch: leave --batch out");
     if (c->batch && !is_batch_name(c->batch))
         return say_fail(CTL_USAGE, "--batch is not the name of a batch");
     if (!c->batch && (c->undo || c->show))
         return say_fail(CTL_USAGE, "--undo and --show need --batch");
     if (!c->batch && !c->roster && !c->photos)
         return say_fail(CTL_USAGE, "nothing to do: give --roster, --photos or --batch");
-    if (!c->photos != !c->taken_on)
+    if (!c->batch && !c->photos != !c->taken_on)
         return say_fail(CTL_USAGE, "--photos and --taken-on go together");
     if (c->taken_on && date_parse(&day, c->taken_on))
         return say_fail(CTL_USAGE, "--taken-on is the day the photos were taken, as in 2026-09-16");
@@ -284,11 +295,13 @@ static enum ctl_exit check(const struct upload_command *c)
     return CTL_OK;
 }
 
-static const char about[] = "Sends a district's roster and photos, and shows what became of each line and "
-                            "file.  Photos are served only once "
-                            "their batch is committed: look at the report first.\n\n"
-                            "Steps can be taken one by one: --roster; --photos with --taken-on; --batch with "
-                            "--commit, --undo or --show.";
+static const char about[] =
+    "Sends a district's roster and photos, and shows what became of each line and "
+    "file.  Photos are served only once "
+    "their batch is committed: look at the report first.\n\n"
+    "Steps can be taken one by one: --roster; --photos with --taken-on; --batch with "
+    "--commit, --undo or --show.  An upload that broke off is gone on with by --batch and "
+    "--photos.";
 
 enum ctl_exit command_upload(int argc, char **argv)
 {
@@ -325,7 +338,7 @@ enum ctl_exit command_upload(int argc, char **argv)
     TRY_CTL(check(&c));
     TRY_CTL(http_open(&http, &(struct http_options){.url = c.url, .ca = c.ca, .bearer_file = c.key_file}));
     c.http = http;
-    if (c.batch)
+    if (c.batch && !c.photos)
         return run_batch(&c);
     if (c.photos && pack_is_folder(c.photos))
         TRY_CTL(pack_folder(&c.packed_fd, c.photos));

@@ -111,6 +111,24 @@ check "web and vault stayed under 200 MB" small
 echo "$((bytes / 1000000)) MB in $took_ms ms: $(of_client '"\(.cuts) cuts, \(.patches) PATCH, \(.heads) HEAD, answers \(.statuses)"')"
 echo "$noise files of 18 MB whole, $stored photos right; peak memory: $(awk '{ n = $1 " " $2; if (NF == 2) n = $1; if ($NF > m[n]) m[n] = $NF } END { for (n in m) printf "%s %d MB  ", n, m[n] / 1024 }' "$scratch/peaks")"
 
+# ---- photoctl ----
+
+by_photoctl() { # over a line that is cut
+    local cut direct=$office_url code
+    coproc LINE { node "$root/tests/e2e/tus/cutter.js" "${office_url##*:}" "$line_seed" 3 "$(stat -c %s "$scratch/medium.zip")"; }
+    local from=${LINE[0]} to=${LINE[1]}
+    read -r cut <&"$from"
+    office_url=https://127.0.0.1:$cut
+    scratch_upload --photos "$scratch/medium.zip" --taken-on "$taken_on"
+    code=$?
+    office_url=$direct
+    eval "exec $to>&-"
+    read -r cut <&"$from"
+    [ "$code" = 0 ] && [ "$cut" = 3 ] || { echo "exit $code, $cut cuts" && return 1; }
+}
+must "$bin/demo-district" --swell 2 "$scratch/photos.zip" "$scratch/medium.zip" >"$scratch/medium"
+check "photoctl uploads over a line that is cut three times" by_photoctl
+
 # ---- By hand ----
 
 tus() { # BATCH METHOD CURL_OPTION...: prints the HTTP status
@@ -129,6 +147,8 @@ patch() { # OFFSET BYTES: BYTES less than there are
 check "... brings a piece" test "$(patch 0 100001)" = 204
 check "... is told where it stands" test "$(head_of "$batch" Upload-Offset)" = 100001
 check "... may not begin elsewhere" test "$(patch 100000 10)" = 409
-check "... and the file is a batch once its last byte is there" test "$(patch 100001 "$small_bytes")" = 204
+go_on() { scratch_upload --batch "$batch" --photos "$scratch/photos.zip"; }
+check "photoctl goes on where curl stopped, to the report" go_on
+check "... and the upload is whole" test "$(head_of "$batch" Upload-Offset)" = "$small_bytes"
 check "... judged by itself" batch_wait "$batch"
 finish
