@@ -149,6 +149,18 @@ refuse "what is no decision is refused by photoctl itself" review "$pspi" --deci
 check "a refused review changes nothing" bash -c '"$@" | grep -q "^6 files"' _ "$bin/photoctl" batch review --url \
     "$office_url" --ca "$ca" --key-file "$district_key" --district $district --batch "$pspi"
 
+# What the door itself refuses.
+post_review() {
+    api --data "$1" -H 'Content-Type: application/json' -H "Authorization: Bearer $(cat "$district_key")" \
+        "$office_url/v1/districts/$district/batches/$pspi/review"
+}
+for body in '{"decisions":5}' '{"decisions":[{"line":0,"skip":true}]}' '{"decisions":[{"line":1}]}' \
+    '{"decisions":[{"line":1,"skip":true,"state_id":"123456789"}]}' '[' \
+    '{"decisions":[{"line":1,"state_id":"1234567890123456789012345678901234567890"}]}'; do
+    check "400 for $body" test "$(post_review "$body")" = 400
+done
+check "422 for no decision at all" test "$(post_review '{"decisions":[]}')" = 422
+
 # Every child but the last is named; of the two retaken pictures one; the last is left out.
 : >"$scratch/decisions"
 for n in 1 2 3 4; do printf '%s %s\n' "$(line_of "$(nth $n 1)")" "$(nth $n 2)" >>"$scratch/decisions"; done
@@ -249,6 +261,56 @@ check "match nobody of another" only_that_school
 other=$(batch_of "$scratch/school.err")
 check "a batch with rows that wait may be committed without them" scratch_upload --batch "$other" --commit
 check "and their spool is gone with the commit" test -z "$(ls -A "$state/spool")"
+
+# ---- What nobody decides on ----
+
+faketime=$(find /usr/lib -name libfaketime.so.1 2>/dev/null | head -1)
+# Only the vault sees the later clock, through an executable that starts the real one so.
+make_later() {
+    mkdir "$scratch/later" && cp "$bin/photod" "$scratch/later/" &&
+        ln -s "$bin/photod-web" "$bin/photod-intake" "$scratch/later/" && cc -o "$scratch/later/photod-vault" -x c - <<END
+#include <stdlib.h>
+#include <unistd.h>
+int main(int argc, char **argv)
+{
+    (void)argc;
+    setenv("LD_PRELOAD", "$faketime", 1);
+    setenv("FAKETIME", "+8d", 1);
+    setenv("FAKETIME_DONT_FAKE_MONOTONIC", "1", 1);
+    execv("$bin/photod-vault", argv);
+    return 127;
+}
+END
+}
+ctl() {
+    # shellcheck disable=SC2086
+    "$bin/photoctl" $1 --socket "$socket"
+}
+if [ -n "$faketime" ] && make_later; then
+    check "a package waits for decisions" said scratch_upload --roster "$scratch/roster.tsv" --photos "$scratch/pspi.zip" \
+        --taken-on "$taken_on"
+    forgotten=$(batch_of "$scratch/said")
+    must scratch_stop
+    must scratch_start
+    check "... also after a start" test "$(find "$state/spool" -mindepth 1 -maxdepth 1 -type d | wc -l)" = 2
+    must scratch_stop
+    check "eight days later photod starts" eval 'bin=$scratch/later scratch_start'
+    later=$(pgrep -x -P "$(scratch_pid)" photod-vault)
+    refuse "... and no decision is taken any more" review "$forgotten" --decisions "$scratch/decisions"
+    check "... the administrator accepts the clock" ctl "clock accept"
+    spool_is_empty() {
+        ctl purge >/dev/null 2>&1
+        [ -z "$(ls -A "$state/spool")" ]
+    }
+    check "... and what nobody decided on is gone with the night" eval 'for _ in 1 2 3 4 5 6 7 8 9 10; do
+        spool_is_empty && break; sleep 1; done; spool_is_empty'
+    check "... its key, too" eval "leaves | grep -q '\"type\":\"erase-done\",\"batch\":\"$forgotten\",\"generation\":0'"
+    must scratch_stop
+    rm -f "/dev/shm/faketime_shm_$later" "/dev/shm/sem.faketime_sem_$later"
+    must scratch_start
+else
+    echo "skipped  eight days later: needs libfaketime and cc"
+fi
 
 # ---- Nothing readable ----
 
