@@ -244,6 +244,12 @@ static enum ctl_exit run_photos(const struct upload_command *c)
     TRY_CTL(show_batch(c, a.json));
     if (*json_text(a.json, "fault"))
         return CTL_FAILED;
+    /* A commit ends the review, so that one in the same breath would leave no chance of it. */
+    if (c->commit && json_number(a.json, "review"))
+        return say_fail(CTL_FAILED,
+                        "not committed, because files wait for a decision: decide, or leave them out "
+                        "with --batch %s --commit",
+                        batch);
     if (c->commit)
         return step_batch(c, batch, "commit");
     say_hint("Nothing is served yet. To commit: photoctl upload ... --batch %s --commit", batch);

@@ -259,6 +259,10 @@ only_that_school() {
 }
 check "match nobody of another" only_that_school
 other=$(batch_of "$scratch/school.err")
+refuse "a commit in the same command does not end a review unseen" said scratch_upload --roster "$scratch/roster.tsv" \
+    --photos "$scratch/pspi.zip" --taken-on "$taken_on" --commit
+check "and says what to do" grep -q 'not committed, because files wait' "$scratch/said"
+must scratch_upload --batch "$(batch_of "$scratch/said")" --undo >/dev/null
 check "a batch with rows that wait may be committed without them" scratch_upload --batch "$other" --commit
 check "and their spool is gone with the commit" test -z "$(ls -A "$state/spool")"
 
