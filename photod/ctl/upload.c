@@ -337,7 +337,7 @@ enum ctl_exit command_upload(int argc, char **argv)
     };
     const struct usage u = {"upload", "", about, rows, sizeof rows / sizeof rows[0], NULL, 0};
     CLEANUP(http) struct http *http = NULL;
-    enum ctl_exit code;
+    enum ctl_exit code = CTL_OK;
 
     if (!options_read(&code, &u, argc, argv))
         return code;
