@@ -136,8 +136,37 @@ void batch_job_give_up(struct vault *v, struct batch_job *c, struct asker to, en
 
 /* ---- Create ---- */
 
+/* Batches of the district that are neither committed nor thrown away. */
+struct open_batches {
+    struct vault *vault;
+    const char *district;
+    unsigned count;
+};
+
+static enum err open_visit(void *context, const unsigned char *key, size_t key_len,
+                           const unsigned char *value, size_t value_len)
+{
+    struct open_batches *o = context;
+    struct shape_batch_record r;
+
+    if (key_len != SUBJECT_BYTES)
+        return ERR_CORRUPT;
+    if (!batch_open(o->vault, key, value, value_len, &r) && strcmp(r.district, o->district) == 0)
+        o->count += r.state == BATCH_STAGING || r.state == BATCH_STAGED;
+    return OK;
+}
+
+/* So that a script gone wild fills neither disk nor queue.  In doubt, which a disk can be in, it is one too
+ * many. */
+static bool has_too_many(struct vault *v, const char *district)
+{
+    struct open_batches o = {.vault = v, .district = district};
+
+    return store_walk(v->store, KIND_BATCH, "", 0, open_visit, &o) || o.count >= BATCHES_OPEN_MAX;
+}
+
 static enum err create(struct vault *v, struct batch_job *c, struct date taken_on,
-                       const char school[static 101])
+                       const struct shape_batch_create *ask)
 {
     CLEANUP(dek) struct dek *d = NULL;
     CLEANUP(dek) struct dek *row_dek = NULL;
@@ -149,7 +178,8 @@ static enum err create(struct vault *v, struct batch_job *c, struct date taken_o
         .created_ms = (uint64_t)clock_wall_ms(),
     };
     memcpy(c->record.district, c->actor.district, sizeof c->record.district);
-    memcpy(c->record.school, school, sizeof c->record.school);
+    c->record.dry_run = ask->dry_run != 0;
+    memcpy(c->record.school, ask->school, sizeof c->record.school);
     TRY(dek_make(v, c->job.batch, c->id, BATCH_CHUNKS, &d));
     TRY(dek_make(v, c->job.batch, c->id, BATCH_ROWS, &row_dek));
     TRY(batch_put(v, c->job.batch, c->id, &c->record));
@@ -181,12 +211,14 @@ void answer_batch_create(struct vault *v, struct peer *p, struct message *m)
     problem = judge_taken_on(ask->taken_on, &taken_on);
     if (!problem && !spool_has_room(v))
         problem = PROBLEM_STORAGE_FULL;
+    if (!problem && has_too_many(v, a.district))
+        problem = PROBLEM_BATCHES_OPEN;
     if (problem) {
         refuse_known(v, to, &a, problem, NULL, NULL);
         return;
     }
     c = batch_job_new(v, to, &a);
-    e = c ? create(v, c, taken_on, ask->school) : ERR_NOMEM;
+    e = c ? create(v, c, taken_on, ask) : ERR_NOMEM;
     if (e)
         batch_job_give_up(v, c, to, e);
 }
@@ -211,7 +243,7 @@ enum err batch_find(struct vault *v, struct asker to, const struct shape_batch_n
     return e;
 }
 
-static const char *const state_names[] = {"staging", "staged", "committed", "undone"};
+static const char *const state_names[] = {"staging", "staged", "committed", "undone", "checked by a dry run"};
 
 void batch_refuse_state(struct vault *v, struct asker to, const struct actor *a,
                         const struct shape_batch_record *r, const char *more)

@@ -12,12 +12,16 @@
  *   staged     every file has its row; nothing is visible yet
  *   committed  one record changes, and every photo of it is the current one
  *   undone     one record changes, and none is; what it brought is erased (undo.c)
+ *   checked    the end of a dry run: every file has its row, and nothing else is there
  */
 /* Its DEKs, by generation: of the upload, until it is judged; of the report, for 7 days. */
 #define BATCH_CHUNKS 0
 #define BATCH_ROWS   1
 /* What nobody uploaded or committed within so many days is thrown away (night.h). */
 #define BATCH_OPEN_DAYS 7
+
+/* Of one district, staging or staged. */
+#define BATCHES_OPEN_MAX 16
 
 MUST_CHECK enum err batch_load(struct vault *v, const unsigned char id[static SUBJECT_BYTES],
                                struct shape_batch_record *out, struct record *read);

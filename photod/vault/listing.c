@@ -119,6 +119,11 @@ static int by_state_id(const void *a, const void *b)
     return order ? order : (x->verdict.row > y->verdict.row) - (x->verdict.row < y->verdict.row);
 }
 
+static bool is_kept(enum outcome o)
+{
+    return o == OUTCOME_STORED || o == OUTCOME_WOULD_BE_STORED;
+}
+
 static enum err mark_duplicates(struct staging *s)
 {
     CLEANUP(heap) struct entry **sorted = calloc(s->count + 1u, sizeof *sorted);
@@ -129,7 +134,7 @@ static enum err mark_duplicates(struct staging *s)
     for (uint32_t i = 0; i < s->count; i++) {
         const struct entry *e = &s->entries[i];
 
-        if (e->phase == TO_READ || (e->phase == ROWED && e->verdict.outcome == OUTCOME_STORED))
+        if (e->phase == TO_READ || (e->phase == ROWED && is_kept(e->verdict.outcome)))
             sorted[n++] = &s->entries[i];
     }
     qsort(sorted, n, sizeof *sorted, by_state_id);

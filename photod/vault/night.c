@@ -63,8 +63,9 @@ static enum err discard(struct vault *v, struct store_batch *b, const unsigned c
 {
     struct leaf l;
 
-    if (r->state == BATCH_STAGING)
+    if (r->state == BATCH_STAGING || r->review)
         TRY(dek_erase(b, id, BATCH_CHUNKS, ERASED_BATCH));
+    r->review = 0;
     r->state = BATCH_UNDONE;
     r->undone_ms = now_ms;
     leaf_begin(&l, "batch-undo");

@@ -282,6 +282,8 @@ enum err photo_decide(struct vault *v, struct store_batch *b, const unsigned cha
     TRY(student_load(&s, v, verdict->state_id));
     TRY(student_expect(&s, b));
     TRY(judge_loaded(v, b, &s, batch, taken_on, verdict));
+    if (verdict->outcome == OUTCOME_STORED && batch->dry_run)
+        verdict->outcome = OUTCOME_WOULD_BE_STORED;
     if (verdict->outcome == OUTCOME_STORED)
         TRY(put_photo(v, b, &s, batch_id, taken_on, verdict, pictures));
     return row_put(b, batch_id, batch_dek, verdict);

@@ -7,6 +7,7 @@
 #include "photod/vault/erasure.h"
 #include "photod/vault/index.h"
 #include "photod/vault/roster.h"
+#include "photod/vault/same.h"
 #include "photod/vault/staging_state.h"
 #include "photod/vault/worker.h"
 #include "photod/wire/bulk.h"
@@ -124,16 +125,16 @@ static enum err finish(struct vault *v, struct staging *s, struct finish_job *f)
 
     TRY(store_batch_new(&f->job.batch));
     TRY(batch_load(v, s->id, &r, &read));
-    r.state = BATCH_STAGED;
+    r.state = r.dry_run ? BATCH_CHECKED : BATCH_STAGED;
     r.files = s->count;
     r.stored = s->stored;
-    r.review = s->review;
+    r.review = r.dry_run ? 0 : s->review;
     memcpy(r.fault, s->record.fault, sizeof r.fault);
     if (!r.fault[0])
         index_format(s, r.format, sizeof r.format);
     TRY(record_expect(f->job.batch, KIND_BATCH, s->id, &read));
     TRY(batch_put(v, f->job.batch, s->id, &r));
-    leaf_begin(&l, "batch-staged");
+    leaf_begin(&l, r.dry_run ? "batch-checked" : "batch-staged");
     leaf_text(&l, "district", r.district);
     leaf_hex(&l, "batch", s->id, sizeof s->id);
     leaf_number(&l, "files", r.files);
@@ -313,7 +314,10 @@ void staging_pump(struct vault *v)
     if (!s || s->broken || s->finishing || !ballast_is_held(v))
         return;
     if (s->listed && s->rowed == s->count) {
-        finish_staging(v, s);
+        if (s->compared)
+            finish_staging(v, s);
+        else
+            same_begin(v, s);
         return;
     }
     while (s->next < s->count && s->entries[s->next].phase != TO_READ)

@@ -54,7 +54,7 @@ struct staging {
 
     uint64_t zip_worker; /* peer id; 0: none */
     unsigned opens;
-    bool listed, finishing;
+    bool listed, comparing, compared, finishing; /* same.c compares what the rows have */
 
     bool indexed; /* the ZIP has an index: what the worker said of it, and its rows */
     struct shape_zip_indexed form;

@@ -10,11 +10,21 @@
 #include "photod/vault/spool.h"
 #include "photod/vault/student.h"
 #include "photod/vault/undo.h"
+#include "photod/vault/upload.h"
 
 #define DAY_MS          ((uint64_t)86400000)
 #define CHILDREN_A_STEP 32 /* erased in one transaction */
 
 /* ---- Commit and undo ---- */
+
+/* What is not judged yet, or waits for a decision, is dead with its key. */
+static enum err drop_upload(struct batch_job *c)
+{
+    if (c->record.state != BATCH_STAGING && !c->record.review)
+        return OK;
+    c->record.review = 0;
+    return dek_erase(c->job.batch, c->id, BATCH_CHUNKS, ERASED_BATCH);
+}
 
 /* *newer: children whose newer photos forbid it; then nothing was submitted. */
 static enum err change(struct vault *v, struct batch_job *c, const struct record *read, enum batch_state into,
@@ -32,7 +42,8 @@ static enum err change(struct vault *v, struct batch_job *c, const struct record
     else /* after those it replaces, whatever the clock says */
         c->record.committed_ms = now_ms > s.latest_ms ? now_ms : s.latest_ms + 1;
     c->record.photos = s.photos;
-    c->record.earlier = into == BATCH_UNDONE && c->record.state == BATCH_STAGED ? 0 : s.earlier;
+    c->record.earlier = into == BATCH_UNDONE && c->record.state != BATCH_COMMITTED ? 0 : s.earlier;
+    TRY(drop_upload(c));
     c->record.state = (unsigned char)into;
     TRY(review_end(c->job.batch, c->id, &c->record)); /* nothing waits for a decision any more */
     TRY(record_expect(c->job.batch, KIND_BATCH, c->id, read));
@@ -95,6 +106,13 @@ static void answer_again(struct vault *v, struct asker to, const unsigned char *
     answer(v, to, MSG_BATCH_STATE, &s, NULL, 0);
 }
 
+static const char *refusal_of_commit(const struct shape_batch_record *r)
+{
+    if (r->state == BATCH_CHECKED)
+        return ": send it again without dry_run";
+    return r->fault[0] ? " and its upload is of no use" : "";
+}
+
 void answer_batch_commit(struct vault *v, struct peer *p, struct message *m)
 {
     CLEANUP(record) struct record read = RECORD_NONE;
@@ -108,7 +126,7 @@ void answer_batch_commit(struct vault *v, struct peer *p, struct message *m)
     if (r.state == BATCH_COMMITTED)
         answer_again(v, to, id, &r);
     else if (r.state != BATCH_STAGED || r.fault[0])
-        batch_refuse_state(v, to, &a, &r, r.fault[0] ? " and its upload is of no use" : "");
+        batch_refuse_state(v, to, &a, &r, refusal_of_commit(&r));
     else
         begin(v, to, &a, id, &r, &read, BATCH_COMMITTED);
 }
@@ -135,8 +153,10 @@ void answer_batch_undo(struct vault *v, struct peer *p, struct message *m)
         return;
     if (r.state == BATCH_UNDONE)
         answer_again(v, to, id, &r);
-    else if (r.state == BATCH_STAGING)
-        batch_refuse_state(v, to, &a, &r, ": wait for its report");
+    else if (r.state == BATCH_STAGING && (r.uploaded || upload_into(v, id)))
+        batch_refuse_state(v, to, &a, &r, r.uploaded ? ": wait for its report" : ", an upload is under way");
+    else if (r.state == BATCH_CHECKED)
+        batch_refuse_state(v, to, &a, &r, " and has stored nothing");
     else if (r.state == BATCH_COMMITTED && too_late(&r)[0])
         refuse_known(v, to, &a, PROBLEM_UNDO_ENDED, too_late(&r), NULL);
     else

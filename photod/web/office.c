@@ -11,7 +11,8 @@
 #define TABLE_MAX ((size_t)256 << 20)
 #define HEALTH_MS 1000 /* how long an answer about health holds */
 
-static const char *const batch_states[BATCH_STATE_COUNT] = {"staging", "staged", "committed", "undone"};
+static const char *const batch_states[BATCH_STATE_COUNT] = {"staging", "staged", "committed", "undone",
+                                                            "checked"};
 
 void office_name_batch(const struct request *r, struct shape_batch_name *name)
 {
@@ -154,10 +155,14 @@ bool batch_create_answer(struct request *r)
     struct shape_batch_create ask = {0};
     const char *taken_on = MHD_lookup_connection_value(r->connection, MHD_GET_ARGUMENT_KIND, "taken_on");
     const char *school = MHD_lookup_connection_value(r->connection, MHD_GET_ARGUMENT_KIND, "school");
+    const char *dry_run = MHD_lookup_connection_value(r->connection, MHD_GET_ARGUMENT_KIND, "dry_run");
     enum err e;
 
     if (school && strlen(school) >= sizeof ask.school)
         return refuse(r, PROBLEM_BAD_PARAMETER, "school: at most 100 bytes");
+    if (dry_run && strcmp(dry_run, "true") != 0 && strcmp(dry_run, "false") != 0)
+        return refuse(r, PROBLEM_BAD_PARAMETER, "dry_run: true or false");
+    ask.dry_run = dry_run && dry_run[0] == 't';
     memcpy(ask.key, r->key, sizeof ask.key);
     memcpy(ask.source, r->visitor->source, sizeof ask.source);
     memcpy(ask.district, r->district, sizeof ask.district);

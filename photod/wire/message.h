@@ -37,7 +37,14 @@ enum channel_state {
 };
 
 /* The life of a batch, as batch_state.state. */
-enum batch_state { BATCH_STAGING, BATCH_STAGED, BATCH_COMMITTED, BATCH_UNDONE, BATCH_STATE_COUNT };
+enum batch_state {
+    BATCH_STAGING,
+    BATCH_STAGED,
+    BATCH_COMMITTED,
+    BATCH_UNDONE,
+    BATCH_CHECKED,
+    BATCH_STATE_COUNT
+};
 
 /* What a step of a backup is of, as backup.ask. */
 enum backup_ask { BACKUP_BEGIN, BACKUP_WALK, BACKUP_WALK_KEYS, BACKUP_CHANGES, BACKUP_END, BACKUP_ASK_COUNT };

@@ -1,11 +1,14 @@
 /* photod-vault itself; the test is its parent, the office door and honest workers: the life of batches. */
 #include <check.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include "lawapi/expiry.h"
 #include "lawapi/outcome.h"
 #include "lawapi/problem.h"
 #include "photod/base/clock.h"
+#include "store/store.h"
 #include "vault_rig.h"
 
 #define CHILDREN 100 /* more than one step of an erasure holds */
@@ -304,6 +307,175 @@ START_TEST(the_same_files_again_are_not_judged_and_change_nothing)
 }
 END_TEST
 
+/* ---- The whole batch ---- */
+
+#define LOOKS 60
+
+/*
+ * The first two children have one picture, the next three another, child 5
+ * a backdrop; the others each their own.  Copies differ in some bits.
+ */
+static void look_alike(struct rig_picture pictures[static LOOKS])
+{
+    static const unsigned alike[] = {0, 0, 1, 1, 1};
+
+    memset(pictures, 0, LOOKS * sizeof *pictures);
+    for (unsigned i = 0; i < LOOKS; i++) {
+        struct shape_image_done *d = &pictures[i].done;
+
+        d->width = 1200;
+        d->height = i == 6 ? 1000 : 1500;
+        srand(100 + (i < 5 ? alike[i] : i));
+        for (unsigned k = 0; k < sizeof d->phash; k++)
+            d->phash[k] = (unsigned char)rand();
+        d->phash[i % 32] ^= 0x0f;
+        d->flat = i == 5;
+    }
+}
+
+static void expect_alike(const struct shape_batch_name *ask, enum outcome kept)
+{
+    ck_assert_uint_eq(count_rows(ask, OUTCOME_SAME_PICTURE), 2);
+    ck_assert_uint_eq(count_rows(ask, OUTCOME_PLACEHOLDER), 4);
+    ck_assert_uint_eq(count_rows(ask, kept), LOOKS - 6);
+}
+
+START_TEST(one_picture_under_several_state_ids_is_stored_for_none)
+{
+    struct rig_picture pictures[LOOKS];
+    struct shape_batch_name ask;
+
+    look_alike(pictures);
+    rig_roster(&rig, LOOKS);
+    ck_assert_uint_eq(rig_judge_all(&rig, rig_batch(&rig, &ask), LOOKS, pictures), LOOKS);
+    ck_assert_uint_eq(rig_batch_staged(&rig, &ask).stored, LOOKS - 6);
+    expect_alike(&ask, OUTCOME_STORED);
+    expect_left(6, 0);
+    ck_assert_uint_eq(rig_left(&rig, 6).photos, 1);
+    rig_expect_leaf(&rig, "\"reason\":\"same-picture\"");
+    ck_assert_uint_eq(rig_batch_step(&rig, &ask, MSG_BATCH_COMMIT).photos, LOOKS - 6);
+    ck_assert(!is_served());
+    rig_stop(&rig);
+}
+END_TEST
+
+/* Killed at some moment after the last picture came: judged, compared, or in the middle of taking photos
+ * back. */
+START_TEST(what_looks_alike_is_found_after_each_kill)
+{
+    struct rig_picture pictures[LOOKS];
+
+    look_alike(pictures);
+    rig_roster(&rig, LOOKS);
+    for (unsigned i = 0; i < 6; i++) {
+        const struct timespec pause = {.tv_nsec = i * 2000000};
+        struct shape_batch_name ask;
+        CLEANUP(message) struct message m = MESSAGE_NONE;
+
+        (void)rig_judge_some(&rig, rig_batch(&rig, &ask), LOOKS, pictures, LOOKS - i % 2);
+        (void)nanosleep(&pause, NULL);
+        rig_kill(&rig);
+        rig_launch(&rig);
+        rig_join(&rig);
+        rig_ask(&rig, &rig.office, MSG_BATCH_GET, &ask, -1, &m, MSG_BATCH_REPORT);
+        if (m.is.batch_state.state == BATCH_STAGING)
+            (void)rig_judge_all(&rig, rig_worker_asked(&rig, MSG_ZIP_OPEN, STATE_ZIP, &m), LOOKS, pictures);
+        ck_assert_uint_eq(rig_batch_staged(&rig, &ask).stored, LOOKS - 6);
+        expect_alike(&ask, OUTCOME_STORED);
+        expect_left(6, 0);
+        undo(&ask);
+        expect_left(LOOKS, 0);
+    }
+    rig_stop(&rig);
+}
+END_TEST
+
+/* ---- Dry run ---- */
+
+static enum err append_visit(void *context, const unsigned char *key, size_t key_len,
+                             const unsigned char *value, size_t value_len)
+{
+    TRY(buf_append(context, key, key_len));
+    return buf_append(context, value, value_len);
+}
+
+/* All that is kept of children and their photos, byte for byte; the vault is down meanwhile. */
+static struct buf *children_at_rest(void)
+{
+    static const enum store_kind kinds[] = {KIND_STUDENT, KIND_CONSENT, KIND_GENERATION, KIND_RENDITION,
+                                            KIND_MEMBER};
+    CLEANUP(store) struct store *store = NULL;
+    CLEANUP(fd) int dir = -1;
+    struct buf *all = NULL;
+    char path[128];
+
+    rig_kill(&rig);
+    (void)snprintf(path, sizeof path, "%s/state", rig.dir);
+    dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    ck_assert_int_eq(store_open(&store, dir), OK);
+    ck_assert_int_eq(buf_new(&all, 64u << 20), OK);
+    for (unsigned i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+        ck_assert_int_eq(store_walk(store, kinds[i], "", 0, append_visit, all), OK);
+    store_close(store);
+    store = NULL;
+    rig_launch(&rig);
+    rig_join(&rig);
+    return all;
+}
+
+START_TEST(a_dry_run_judges_everything_and_stores_nothing)
+{
+    CLEANUP(buf) struct buf *before = NULL;
+    CLEANUP(buf) struct buf *after = NULL;
+    struct rig_picture pictures[LOOKS];
+    struct shape_batch_name first, dry, earnest;
+
+    look_alike(pictures);
+    rig_roster(&rig, LOOKS);
+    stage(&first, 8);
+    commit(&first);
+    before = children_at_rest();
+    rig.dry_run = true;
+    ck_assert_uint_eq(rig_judge_all(&rig, rig_batch(&rig, &dry), LOOKS, pictures), LOOKS);
+    ck_assert_uint_eq(rig_batch_staged(&rig, &dry).stored, 0);
+    expect_alike(&dry, OUTCOME_WOULD_BE_STORED);
+    rig_refused(&rig, &rig.office, MSG_BATCH_COMMIT, &dry, -1, PROBLEM_BATCH_STATE);
+    undo_refused(&dry, PROBLEM_BATCH_STATE);
+    after = children_at_rest();
+    ck_assert_uint_gt(buf_len(before), 8 * 3 * 20);
+    ck_assert_uint_eq(buf_len(after), buf_len(before));
+    ck_assert_mem_eq(buf_bytes(after), buf_bytes(before), buf_len(before));
+
+    rig.dry_run = false; /* and in earnest it comes out the same */
+    ck_assert_uint_eq(rig_judge_all(&rig, rig_batch(&rig, &earnest), LOOKS, pictures), LOOKS);
+    ck_assert_uint_eq(rig_batch_staged(&rig, &earnest).stored, LOOKS - 6);
+    expect_alike(&earnest, OUTCOME_STORED);
+    rig_stop(&rig);
+}
+END_TEST
+
+/* ---- Open batches ---- */
+
+START_TEST(sixteen_batches_may_stand_open_and_no_more)
+{
+    struct shape_batch_create create = {.source = "192.0.2.2", .district = RIG_DISTRICT};
+    struct shape_batch_name ask = {.source = "192.0.2.2", .district = RIG_DISTRICT};
+    CLEANUP(message) struct message m = MESSAGE_NONE;
+
+    memcpy(create.key, rig.key, sizeof create.key);
+    memcpy(ask.key, rig.key, sizeof ask.key);
+    date_format(create.taken_on, law_today(clock_wall_ms()));
+    for (unsigned i = 0; i < 16; i++)
+        rig_ask(&rig, &rig.office, MSG_BATCH_CREATE, &create, -1, &m, MSG_BATCH_STATE);
+    memcpy(ask.batch, m.is.batch_state.batch, sizeof m.is.batch_state.batch);
+    rig_refused(&rig, &rig.office, MSG_BATCH_CREATE, &create, -1, PROBLEM_BATCHES_OPEN);
+    undo(&ask); /* one that was never uploaded */
+    rig_ask(&rig, &rig.office, MSG_BATCH_CREATE, &create, -1, &m, MSG_BATCH_STATE);
+    rig_refused(&rig, &rig.office, MSG_BATCH_CREATE, &create, -1, PROBLEM_BATCHES_OPEN);
+    rig_stop(&rig);
+}
+END_TEST
+
 /* ---- The night ---- */
 
 static struct shape_purged purge(void)
@@ -376,6 +548,10 @@ int main(void)
         an_undo_goes_on_after_each_kill,
         a_batch_with_an_erased_child_is_undone,
         the_same_files_again_are_not_judged_and_change_nothing,
+        one_picture_under_several_state_ids_is_stored_for_none,
+        what_looks_alike_is_found_after_each_kill,
+        a_dry_run_judges_everything_and_stores_nothing,
+        sixteen_batches_may_stand_open_and_no_more,
         what_no_undo_can_bring_back_goes_at_night,
         a_purge_during_an_undo_ends_and_leaves_the_same,
     };

@@ -24,6 +24,7 @@ struct rig {
     struct shape_ready ready;
     unsigned char fingerprint[32]; /* of an enrolled certificate */
     char key[100];                 /* of the district */
+    bool dry_run;                  /* of the batches made from now on */
     uint32_t request;              /* the number of the last question */
     unsigned ballast_mib;          /* set before rig_start(), if any */
     const char *clock_library;     /* tests/fault/libclock.c, or NULL; set before rig_start() */
@@ -132,6 +133,9 @@ struct rig_picture {
  */
 uint32_t rig_judge_all(struct rig *r, struct channel *zip, uint32_t count,
                        const struct rig_picture *pictures);
+/* The same, but stops once that many were given. */
+uint32_t rig_judge_some(struct rig *r, struct channel *zip, uint32_t count,
+                        const struct rig_picture *pictures, uint32_t most);
 /* Commits or undoes (MSG_BATCH_COMMIT, _UNDO) and returns the answer. */
 struct shape_batch_state rig_batch_step(struct rig *r, const struct shape_batch_name *ask, enum msg step);
 /* What is left of the n-th child. */

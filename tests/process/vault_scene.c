@@ -175,7 +175,8 @@ void rig_roster(struct rig *r, uint32_t count)
 void rig_batch_new(struct rig *r, struct shape_batch_name *ask)
 {
     CLEANUP(message) struct message m = MESSAGE_NONE;
-    struct shape_batch_create create = {.source = "192.0.2.2", .district = RIG_DISTRICT};
+    struct shape_batch_create create = {
+        .source = "192.0.2.2", .district = RIG_DISTRICT, .dry_run = r->dry_run};
 
     *ask = (struct shape_batch_name){.source = "192.0.2.2", .district = RIG_DISTRICT};
     memcpy(ask->key, r->key, sizeof ask->key);
@@ -231,7 +232,7 @@ struct shape_batch_state rig_batch_staged(struct rig *r, const struct shape_batc
         ck_assert_msg(clock_steady_ms() < until_ms, "the batch stays at %u of %u files",
                       m.is.batch_state.judged, m.is.batch_state.files);
     } while (m.is.batch_state.state == BATCH_STAGING);
-    ck_assert_uint_eq(m.is.batch_state.state, BATCH_STAGED);
+    ck_assert_uint_eq(m.is.batch_state.state, r->dry_run ? BATCH_CHECKED : BATCH_STAGED);
     return m.is.batch_state;
 }
 
@@ -273,14 +274,15 @@ static bool judge_one(struct rig *r, struct channel *c, const struct rig_picture
     return true;
 }
 
-uint32_t rig_judge_all(struct rig *r, struct channel *zip, uint32_t count, const struct rig_picture *pictures)
+uint32_t rig_judge_some(struct rig *r, struct channel *zip, uint32_t count,
+                        const struct rig_picture *pictures, uint32_t most)
 {
     const struct shape_zip_listed listed = {.count = count};
     uint32_t images = 0;
     bool more = true;
 
     rig_worker_say(r, zip, MSG_ZIP_LISTED, &listed, rig_listing(count), STATE_ZIP);
-    while (more) {
+    while (more && images < most) {
         struct pollfd fds[RIG_WORKERS];
 
         for (unsigned i = 0; i < RIG_WORKERS; i++) {
@@ -289,11 +291,16 @@ uint32_t rig_judge_all(struct rig *r, struct channel *zip, uint32_t count, const
                 r->workers[i].state = STATE_IDLE;
         }
         ck_assert_msg(poll(fds, RIG_WORKERS, 20000) > 0, "no worker is asked");
-        for (unsigned i = 0; more && i < RIG_WORKERS; i++)
+        for (unsigned i = 0; more && i < RIG_WORKERS && images < most; i++)
             if (fds[i].revents)
                 more = judge_one(r, &r->workers[i], pictures, &images);
     }
     return images;
+}
+
+uint32_t rig_judge_all(struct rig *r, struct channel *zip, uint32_t count, const struct rig_picture *pictures)
+{
+    return rig_judge_some(r, zip, count, pictures, UINT32_MAX);
 }
 
 void rig_judge(struct rig *r, struct channel *zip)
