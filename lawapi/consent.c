@@ -68,6 +68,15 @@ enum consent_state consent_state(const struct consent_entry *history, size_t cou
     return CONSENT_STATE_LAPSED;
 }
 
+bool consent_wants_renewal(const struct consent_entry *history, size_t count, enum consent_policy policy,
+                           struct date today)
+{
+    const struct consent_entry *standing = consent_standing(history, count);
+
+    return policy == CONSENT_POLICY_ANNUAL && standing && standing->answer == CONSENT_IN &&
+           school_year_start(answered_on(standing)).year + 1 == school_year_start(today).year;
+}
+
 enum err consent_policy_parse(enum consent_policy *out, const char *text)
 {
     for (size_t i = 0; i < POLICY_COUNT; i++) {

@@ -1,6 +1,7 @@
 #ifndef LAWAPI_CONSENT_H
 #define LAWAPI_CONSENT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include "photod/base/date.h"
 #include "photod/base/err.h"
@@ -46,6 +47,11 @@ enum consent_state {
 const struct consent_entry *consent_standing(const struct consent_entry *history, size_t count);
 enum consent_state consent_state(const struct consent_entry *history, size_t count,
                                  enum consent_policy policy, struct date today);
+
+/* Whether the answer that stands is an IN of the school year before this one, which the annual policy lets
+ * lapse. */
+bool consent_wants_renewal(const struct consent_entry *history, size_t count, enum consent_policy policy,
+                           struct date today);
 
 /* "carried", "annual".  Expected: ERR_MALFORMED. */
 MUST_CHECK enum err consent_policy_parse(enum consent_policy *out, const char *text);

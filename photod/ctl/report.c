@@ -17,7 +17,12 @@ struct tally {
 
 static bool is_good(const char *outcome)
 {
-    return strcmp(outcome, "stored") == 0 || strcmp(outcome, "accepted") == 0;
+    static const char *const good[] = {"stored", "would-be-stored", "already-stored", "accepted"};
+
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
+        if (strcmp(outcome, good[i]) == 0)
+            return true;
+    return false;
 }
 
 static int by_count(const void *a, const void *b)
@@ -106,6 +111,34 @@ void report_print_rows(const json_t *answer, bool all)
         table_print(t);
 }
 
+void report_print_schools(const json_t *answer)
+{
+    static const struct {
+        const char *heading, *member;
+    } columns[] = {
+        {">WITH PHOTO", "with_photo"},       {">WITHOUT", "without_photo"}, {">NOT OPTED IN", "not_opted_in"},
+        {">NOT ON ROSTER", "not_on_roster"}, {">UNREADABLE", "unreadable"}, {">DUPLICATE", "duplicate"},
+        {">PLACEHOLDER", "placeholder"},     {">REVIEW", "needs_review"},   {">OLDER", "older_than_stored"},
+    };
+    enum { COLUMNS = sizeof columns / sizeof columns[0] };
+    const char *headings[COLUMNS + 2] = {"SCHOOL"};
+    CLEANUP(table) struct table *t = NULL;
+    const json_t *schools = json_object_get(answer, "schools"), *school;
+    size_t i;
+
+    for (size_t c = 0; c < COLUMNS; c++)
+        headings[c + 1] = columns[c].heading;
+    t = table_new(headings);
+    json_array_foreach(schools, i, school)
+    {
+        text_cell(t, school, "school");
+        for (size_t c = 0; c < COLUMNS; c++)
+            table_cell(t, "%" PRIu64, json_number(school, columns[c].member));
+    }
+    if (json_array_size(schools))
+        table_print(t);
+}
+
 /* Tabs and line ends inside a field would break the table; they become blanks. */
 static enum err add_field(struct buf *out, const char *text, const char *end)
 {
@@ -130,6 +163,31 @@ static enum err add_rows(struct buf *out, const json_t *rows)
         TRY(add_field(out, json_text(row, "note"), "\n"));
     }
     return OK;
+}
+
+static enum err add_renewals(struct buf *out, const json_t *renewals)
+{
+    const json_t *row;
+    size_t i;
+
+    TRY(buf_printf(out, "state_id\tschool\tgrade\thomeroom\n"));
+    json_array_foreach(renewals, i, row)
+    {
+        TRY(add_field(out, json_text(row, "state_id"), "\t"));
+        TRY(add_field(out, json_text(row, "school"), "\t"));
+        TRY(add_field(out, json_text(row, "grade"), "\t"));
+        TRY(add_field(out, json_text(row, "homeroom"), "\n"));
+    }
+    return OK;
+}
+
+enum ctl_exit report_write_renewals(const json_t *answer, const char *path)
+{
+    CLEANUP(buf) struct buf *text = NULL;
+
+    if (buf_new(&text, TSV_MAX) || add_renewals(text, json_object_get(answer, "renewals")))
+        return say_fail(CTL_FAILED, "the list is too large to be written");
+    return file_write_new(path, 0600, buf_bytes(text), buf_len(text));
 }
 
 enum ctl_exit report_write_tsv(const json_t *answer, const char *path)

@@ -16,6 +16,10 @@ void report_print_counts(const json_t *answer);
 /* One line for each row; unless all is set, only those that need eyes: not stored or accepted, or with a
  * note. */
 void report_print_rows(const json_t *answer, bool all);
+/* What the batch means to each school; nothing for a roster. */
+void report_print_schools(const json_t *answer);
+/* Who opted in last year and not yet this year, as tab-separated values, into a new file. */
+MUST_CHECK enum ctl_exit report_write_renewals(const json_t *answer, const char *path);
 /* The rows as tab-separated values with a heading, into a new file.  What goes wrong was said. */
 MUST_CHECK enum ctl_exit report_write_tsv(const json_t *answer, const char *path);
 

@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "lawapi/outcome.h"
+#include "photod/base/clock.h"
 #include "photod/base/date.h"
 #include "photod/base/text.h"
 #include "photod/ctl/commands.h"
@@ -21,8 +22,9 @@
 #define POLL_MAX_MS   2000
 
 struct upload_command {
-    const char *url, *ca, *key_file, *district, *roster, *photos, *taken_on, *school, *batch, *report;
-    bool commit, undo, show, json, all_rows;
+    const char *url, *ca, *key_file, *district, *roster, *photos, *taken_on, *school, *batch, *report,
+        *renewals;
+    bool commit, undo, show, dry_run, json, all_rows;
     struct http *http;
     int packed_fd; /* the folder of photos as a ZIP without a name; -1: photos is a file */
 };
@@ -57,11 +59,28 @@ static bool is_batch_name(const char *text)
 
 /* ---- Showing ---- */
 
+static enum ctl_exit show_renewals(const struct upload_command *c, const json_t *answer)
+{
+    const json_t *renewals = json_object_get(answer, "renewals");
+
+    if (!json_array_size(renewals))
+        return CTL_OK;
+    if (c->renewals)
+        TRY_CTL(report_write_renewals(answer, c->renewals));
+    (void)printf("%zu children were opted in last year and not yet this year%s%s.\n",
+                 json_array_size(renewals),
+                 c->renewals ? "; the list to send home is in " : " (--renewals FILE.tsv lists them)",
+                 c->renewals ? c->renewals : "");
+    return CTL_OK;
+}
+
 static enum ctl_exit show_rows(const struct upload_command *c, const json_t *answer)
 {
     report_print_counts(answer);
     /* A terminal shows what needs hands; a pipe gets the same unless told otherwise. */
     report_print_rows(answer, c->all_rows);
+    report_print_schools(answer);
+    TRY_CTL(show_renewals(c, answer));
     /* One file, one table: with photos in the same command it is theirs. */
     if (!c->report || (c->photos && json_object_get(answer, "lines")))
         return CTL_OK;
@@ -160,7 +179,8 @@ static enum ctl_exit create_batch(char *batch, size_t size, const struct upload_
     CLEANUP(http_answer) struct http_answer a = {.status = 0};
     char path[PATH_TEXT];
 
-    (void)snprintf(path, sizeof path, "/v1/districts/%s/batches?taken_on=%s", c->district, c->taken_on);
+    (void)snprintf(path, sizeof path, "/v1/districts/%s/batches?taken_on=%s%s", c->district, c->taken_on,
+                   c->dry_run ? "&dry_run=true" : "");
     if (c->school)
         add_school(path, c->school);
     TRY_CTL(ask(&a, c, "POST", path, NULL));
@@ -194,9 +214,23 @@ static void pause_ms(long ms)
     (void)nanosleep(&t, NULL);
 }
 
+static void say_judged(uint64_t judged, uint64_t files, int64_t began_ms)
+{
+    uint64_t seconds = (uint64_t)(clock_steady_ms() - began_ms) / 1000;
+    uint64_t rate = seconds ? judged / seconds : 0;
+
+    if (rate && files > judged)
+        say_progress("judged %" PRIu64 " of %" PRIu64 " files, %" PRIu64 " a second, about %" PRIu64
+                     " s to go",
+                     judged, files, rate, (files - judged) / rate + 1);
+    else
+        say_progress("judged %" PRIu64 " of %" PRIu64 " files", judged, files);
+}
+
 /* Until every file is judged, or the upload as a whole is refused. */
 static enum ctl_exit wait_for_report(struct http_answer *a, const struct upload_command *c, const char *batch)
 {
+    int64_t began_ms = clock_steady_ms();
     char path[PATH_TEXT];
 
     TRY_CTL(say_path(path, c, batch, NULL));
@@ -204,12 +238,26 @@ static enum ctl_exit wait_for_report(struct http_answer *a, const struct upload_
         TRY_CTL(ask(a, c, "GET", path, NULL));
         if (strcmp(json_text(a->json, "state"), "staging") != 0 || *json_text(a->json, "fault"))
             break;
-        say_progress("judged %" PRIu64 " of %" PRIu64 " files", json_number(a->json, "judged"),
-                     json_number(a->json, "files"));
+        say_judged(json_number(a->json, "judged"), json_number(a->json, "files"), began_ms);
         pause_ms(ms);
     }
     say_progress_end();
     return CTL_OK;
+}
+
+static void show_step(const char *batch, const json_t *answer)
+{
+    bool undone = json_object_get(answer, "restored") != NULL;
+    uint64_t photos = json_number(answer, "photos");
+
+    if (undone)
+        (void)printf("Batch %s is undone: %" PRIu64 " photos are taken back and being erased; %" PRIu64
+                     " children have their earlier photo again.\n",
+                     batch, photos, json_number(answer, "restored"));
+    else
+        (void)printf("Batch %s is committed: %" PRIu64 " photos are served from now on; %" PRIu64
+                     " of them replace an earlier one.\n",
+                     batch, photos, json_number(answer, "replaced"));
 }
 
 /* commit or undo */
@@ -223,7 +271,7 @@ static enum ctl_exit step_batch(const struct upload_command *c, const char *batc
     if (c->json)
         show_json(a.json);
     else
-        (void)printf("Batch %s is %s.\n", batch, json_text(a.json, "state"));
+        show_step(batch, a.json);
     return CTL_OK;
 }
 
@@ -252,6 +300,10 @@ static enum ctl_exit run_photos(const struct upload_command *c)
                         batch);
     if (c->commit)
         return step_batch(c, batch, "commit");
+    if (c->dry_run) {
+        say_hint("This was a dry run: nothing is stored. Send the same without --dry-run.");
+        return CTL_OK;
+    }
     say_hint("Nothing is served yet. To commit: photoctl upload ... --batch %s --commit", batch);
     return CTL_OK;
 }
@@ -296,6 +348,8 @@ static enum ctl_exit check(const struct upload_command *c)
         return say_fail(CTL_USAGE, "--taken-on is the day the photos were taken, as in 2026-09-16");
     if (c->school && (!c->photos || strlen(c->school) > SCHOOL_MAX))
         return say_fail(CTL_USAGE, "--school goes with --photos and has at most %d bytes", SCHOOL_MAX);
+    if (c->dry_run && (!c->photos || c->commit))
+        return say_fail(CTL_USAGE, "--dry-run goes with --photos, and commits nothing");
     if (c->commit && !c->batch && !c->photos)
         return say_fail(CTL_USAGE, "--commit needs --photos or --batch");
     return CTL_OK;
@@ -329,10 +383,14 @@ enum ctl_exit command_upload(int argc, char **argv)
                     "The school they were taken at, as the roster names it, if the package does not say it."),
         OPTION_TEXT("batch", "ID", c.batch, "A batch sent before."),
         OPTION_FLAG("commit", c.commit, "Commit the batch: from then on its photos are served."),
+        OPTION_FLAG("dry-run", c.dry_run,
+                    "Judge the photos and show the report, but store nothing; a roster is only read."),
         OPTION_FLAG("undo", c.undo, "Take the whole batch back."),
         OPTION_FLAG("show", c.show, "Show the batch's state and report."),
         OPTION_FLAG("all-rows", c.all_rows, "Show the good rows too."),
         OPTION_TEXT("report", "FILE.tsv", c.report, "Also write all rows to this new file."),
+        OPTION_TEXT("renewals", "FILE.tsv", c.renewals,
+                    "Also write who opted in last year and not yet this year to this new file."),
         OPTION_FLAG("json", c.json, "Print the server's answers as JSON."),
     };
     const struct usage u = {"upload", "", about, rows, sizeof rows / sizeof rows[0], NULL, 0};
@@ -348,7 +406,7 @@ enum ctl_exit command_upload(int argc, char **argv)
         return run_batch(&c);
     if (c.photos && pack_is_folder(c.photos))
         TRY_CTL(pack_folder(&c.packed_fd, c.photos));
-    if (c.roster)
+    if (c.roster && !c.dry_run)
         TRY_CTL(send_roster(&c));
     if (c.photos)
         code = run_photos(&c);

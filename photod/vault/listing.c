@@ -2,6 +2,7 @@
 #include <string.h>
 #include "photod/base/log.h"
 #include "photod/vault/index.h"
+#include "photod/vault/summary.h"
 #include "photod/vault/worker.h"
 
 #define ENTRIES_MAX 20000
@@ -76,6 +77,8 @@ static enum err resume_visit(void *context, const unsigned char *key, size_t key
     if (key_len != ROW_KEY_BYTES)
         return ERR_CORRUPT;
     index = row_of_key(key);
+    if (!row_is_file(index))
+        return OK;
     if (index >= s->count) /* it lists fewer files than before */
         return ERR_MALFORMED;
     e = &s->entries[index];

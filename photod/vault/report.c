@@ -6,6 +6,7 @@
 #include "photod/vault/report.h"
 #include "photod/vault/review.h"
 #include "photod/vault/staging.h"
+#include "photod/vault/summary.h"
 #include "photod/wire/bulk.h"
 
 #define ROWS_MAX     (64u << 20)
@@ -30,6 +31,8 @@ static enum err report_visit(void *context, const unsigned char *key, size_t key
 
     if (key_len != ROW_KEY_BYTES)
         return ERR_CORRUPT;
+    if (!row_is_file(row_of_key(key)))
+        return OK;
     TRY(row_open(&verdict, r->dek, r->batch, row_of_key(key), value, value_len));
     row = (struct shape_report_row){.line = verdict.row + 1, .outcome = (unsigned char)verdict.outcome};
     memcpy(row.file, verdict.file, sizeof row.file);
@@ -41,10 +44,31 @@ static enum err report_visit(void *context, const unsigned char *key, size_t key
     return pack_end(&p);
 }
 
-static enum err make_report(struct vault *v, const unsigned char *id, struct buf *rows, uint32_t *count)
+/* Appends one of the other tables, and counts its rows; there is none while the batch is being judged. */
+static enum err add_table(struct report *r, uint32_t row)
+{
+    enum err e = summary_read(r->rows, r->vault, r->batch, r->dek, row);
+
+    return e == ERR_NOTFOUND ? OK : e;
+}
+
+static uint32_t count_schools(const struct buf *rows, size_t from)
+{
+    struct take t = TAKE_BYTES(buf_bytes(rows) + from, buf_len(rows) - from);
+    struct shape_school_counts c;
+    uint32_t n = 0;
+
+    for (; take_more(&t); n++)
+        take_school_counts(&t, &c);
+    return n;
+}
+
+static enum err make_report(struct vault *v, const unsigned char *id, struct buf *rows,
+                            struct shape_batch_state *s)
 {
     CLEANUP(dek) struct dek *d = NULL;
     struct report r = {.vault = v, .batch = id, .rows = rows};
+    size_t schools_at;
     enum err e;
 
     e = dek_load(v, id, BATCH_ROWS, &d);
@@ -53,8 +77,11 @@ static enum err make_report(struct vault *v, const unsigned char *id, struct buf
     TRY(e);
     r.dek = d;
     TRY(store_walk(v->store, KIND_ROW, id, SUBJECT_BYTES, report_visit, &r));
-    *count = r.count;
-    return OK;
+    s->judged = r.count;
+    schools_at = buf_len(rows);
+    TRY(add_table(&r, ROW_SCHOOLS));
+    s->schools = count_schools(rows, schools_at);
+    return add_table(&r, ROW_RENEWALS);
 }
 
 void answer_batch_get(struct vault *v, struct peer *p, struct message *m)
@@ -66,15 +93,17 @@ void answer_batch_get(struct vault *v, struct peer *p, struct message *m)
     struct shape_batch_state s;
     unsigned char id[SUBJECT_BYTES];
     struct shape_batch_record r;
-    uint32_t judged = 0;
     struct actor a;
     enum err e;
 
     if (batch_find(v, to, &m->is.batch_name, &a, id, &r, &read))
         return;
+    if (r.state == BATCH_STAGING)
+        r.files = staging_files(v, id);
+    batch_fill_state(&s, id, &r, 0, 0);
     e = buf_new(&rows, ROWS_MAX);
     if (!e)
-        e = make_report(v, id, rows, &judged);
+        e = make_report(v, id, rows, &s);
     if (!e)
         e = bulk_new(&fd, buf_bytes(rows), buf_len(rows));
     if (e) {
@@ -82,9 +111,6 @@ void answer_batch_get(struct vault *v, struct peer *p, struct message *m)
         answer_refused(v, to, problem_of(e), NULL, 0);
         return;
     }
-    if (r.state == BATCH_STAGING)
-        r.files = staging_files(v, id);
-    batch_fill_state(&s, id, &r, judged, 0);
     answer(v, to, MSG_BATCH_REPORT, &s, &fd, 1);
 }
 

@@ -9,6 +9,7 @@
 #include "photod/vault/erasure.h"
 #include "photod/vault/photo.h"
 #include "photod/vault/staging.h"
+#include "photod/vault/summary.h"
 #include "photod/wire/bulk.h"
 
 #define TABLE_MAX     (64u << 20)
@@ -71,6 +72,8 @@ static enum err list_visit(void *context, const unsigned char *key, size_t key_l
 
     if (key_len != ROW_KEY_BYTES)
         return ERR_CORRUPT;
+    if (!row_is_file(row_of_key(key)))
+        return OK;
     TRY(row_open(&row, l->row_dek, l->batch, row_of_key(key), value, value_len));
     if (row.outcome != OUTCOME_NEEDS_REVIEW)
         return OK;

@@ -9,6 +9,7 @@
 #include "photod/vault/roster.h"
 #include "photod/vault/same.h"
 #include "photod/vault/staging_state.h"
+#include "photod/vault/summary.h"
 #include "photod/vault/worker.h"
 #include "photod/wire/bulk.h"
 
@@ -314,10 +315,12 @@ void staging_pump(struct vault *v)
     if (!s || s->broken || s->finishing || !ballast_is_held(v))
         return;
     if (s->listed && s->rowed == s->count) {
-        if (s->compared)
-            finish_staging(v, s);
-        else
+        if (!s->compared)
             same_begin(v, s);
+        else if (!s->counted)
+            summary_begin(v, s);
+        else
+            finish_staging(v, s);
         return;
     }
     while (s->next < s->count && s->entries[s->next].phase != TO_READ)

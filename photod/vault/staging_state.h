@@ -54,7 +54,9 @@ struct staging {
 
     uint64_t zip_worker; /* peer id; 0: none */
     unsigned opens;
-    bool listed, comparing, compared, finishing; /* same.c compares what the rows have */
+    bool listed, finishing;
+    bool comparing, compared; /* same.c: what the rows have in common */
+    bool counting, counted;   /* summary.c: what it means to each school */
 
     bool indexed; /* the ZIP has an index: what the worker said of it, and its rows */
     struct shape_zip_indexed form;

@@ -136,6 +136,21 @@ bool answer_json(struct request *r, unsigned status, json_t *body, const char *l
            refuse(r, PROBLEM_UNAVAILABLE, "the answer cannot be sent");
 }
 
+bool answer_bytes(struct request *r, const char *type, const void *bytes, size_t len)
+{
+    struct MHD_Response *response = NULL;
+    void *copy = malloc(len ? len : 1);
+
+    if (copy) {
+        memcpy(copy, bytes, len);
+        response = MHD_create_response_from_buffer_with_free_callback(len, copy, free_wiped);
+    }
+    if (copy && !response)
+        free_wiped(copy);
+    return queue(r, MHD_HTTP_OK, response, type, len, visitor_may_stay(r->visitor)) == MHD_YES ||
+           refuse(r, PROBLEM_UNAVAILABLE, "the answer cannot be sent");
+}
+
 static void unmap_picture(void *held)
 {
     bulk_unmap(held);

@@ -22,6 +22,8 @@ struct answer_header {
 };
 /* A success without a body.  False: refused. */
 bool answer_empty(struct request *r, unsigned status, const struct answer_header *headers, size_t count);
+/* A success of any type; bytes are copied.  False: refused. */
+bool answer_bytes(struct request *r, const char *type, const void *bytes, size_t len);
 /* A picture with its headers; takes the mapping over in any case.  False: refused. */
 bool answer_picture(struct request *r, struct bulk *picture, const struct answer_header *headers,
                     size_t count);

@@ -5,10 +5,10 @@
 #include "photod/base/clock.h"
 #include "photod/web/answer.h"
 #include "photod/web/office.h"
+#include "photod/web/report.h"
 #include "photod/web/tus.h"
 #include "photod/web/vault.h"
 
-#define TABLE_MAX ((size_t)256 << 20)
 #define HEALTH_MS 1000 /* how long an answer about health holds */
 
 static const char *const batch_states[BATCH_STATE_COUNT] = {"staging", "staged", "committed", "undone",
@@ -20,55 +20,6 @@ void office_name_batch(const struct request *r, struct shape_batch_name *name)
     memcpy(name->source, r->visitor->source, sizeof name->source);
     memcpy(name->district, r->district, sizeof name->district);
     memcpy(name->batch, r->batch, sizeof name->batch);
-}
-
-/* Rows of report_row, as they stand in the table; NULL: not such a table, or no memory. */
-static json_t *row_json(const struct shape_report_row *row)
-{
-    const char *code = outcome_code((enum outcome)row->outcome);
-    json_t *o = code ? json_pack("{s:I, s:o, s:s, s:s}", "line", (json_int_t)row->line, "state_id",
-                                 answer_text(row->state_id), "outcome", code, "advice",
-                                 outcome_advice((enum outcome)row->outcome))
-                     : NULL;
-
-    if (o && row->file[0])
-        (void)json_object_set_new(o, "file", answer_text(row->file));
-    if (o && row->note[0])
-        (void)json_object_set_new(o, "note", answer_text(row->note));
-    return o;
-}
-
-static json_t *rows_json(const struct bulk *table)
-{
-    struct take t = TAKE_BYTES(table->bytes, table->len);
-    json_t *rows = json_array();
-    bool good = rows != NULL;
-
-    while (good && take_more(&t)) {
-        struct shape_report_row row = {0};
-
-        take_report_row(&t, &row);
-        good = !t.err && json_array_append_new(rows, row_json(&row)) == 0;
-    }
-    if (good && !take_end(&t))
-        return rows;
-    json_decref(rows);
-    return NULL;
-}
-
-/* Answers with body (taken) and the table that came beside it. */
-static bool answer_report(struct request *r, json_t *body, const struct message *answer, uint64_t link)
-{
-    CLEANUP(bulk) struct bulk table = {0};
-    json_t *rows = bulk_map(&table, answer->fds[0], TABLE_MAX) ? NULL : rows_json(&table);
-
-    if (body && rows && json_object_set_new(body, "rows", rows) == 0)
-        return answer_json(r, MHD_HTTP_OK, body, NULL);
-    link_distrust(link, "a report that cannot be read");
-    if (!body)
-        json_decref(rows); /* else json_object_set_new() took it */
-    json_decref(body);
-    return refuse(r, PROBLEM_UNAVAILABLE, "the report cannot be read");
 }
 
 /* Rosters. */
@@ -108,7 +59,7 @@ bool roster_answer(struct request *r)
                      (json_int_t)is->lines, "in", (json_int_t)is->in, "out", (json_int_t)is->out, "blank",
                      (json_int_t)is->blank, "refused", (json_int_t)is->refused, "withdrawn",
                      (json_int_t)is->withdrawn, "audit", (json_int_t)is->leaf);
-    return answer_report(r, body, &answer, link);
+    return report_answer(r, body, &answer, link);
 }
 
 /* Batches. */
@@ -201,7 +152,7 @@ bool batch_get_answer(struct request *r)
     e = vault_batch_get(&ask, &answer, &link);
     explicit_bzero(&ask, sizeof ask);
     return request_got(r, e, &answer, MSG_BATCH_REPORT) &&
-           answer_report(r, office_batch_json(&answer.is.batch_state), &answer, link);
+           report_answer(r, office_batch_json(&answer.is.batch_state), &answer, link);
 }
 
 static bool change_batch(struct request *r,

@@ -103,7 +103,7 @@ static void member_cleanup(zip_file_t **member)
         (void)zip_fclose(*member);
 }
 
-/* A JPEG gets a comment behind its first marker; everything else stays as it is. */
+/* A JPEG gets a comment behind its first marker, everything else a few bytes behind its end. */
 static enum err retake_entry(zip_t *old, zip_uint64_t index, zip_t *new, const char *number)
 {
     const unsigned char comment[] = {0xff, 0xfe, 0, (unsigned char)(2 + strlen(number))};
@@ -121,8 +121,10 @@ static enum err retake_entry(zip_t *old, zip_uint64_t index, zip_t *new, const c
         free(bytes);
         return say(ERR_IO, "%s cannot be read", st.name);
     }
-    if (st.size < 2 || bytes[0] != 0xff || bytes[1] != 0xd8)
-        return add(new, st.name, bytes, (size_t)st.size, ZIP_CM_STORE);
+    if (st.size < 2 || bytes[0] != 0xff || bytes[1] != 0xd8) {
+        memcpy(bytes + st.size, number, strlen(number));
+        return add(new, st.name, bytes, (size_t)st.size + strlen(number), ZIP_CM_STORE);
+    }
     memmove(bytes + 2 + extra, bytes + 2, (size_t)st.size - 2);
     memcpy(bytes + 2, comment, sizeof comment);
     memcpy(bytes + 2 + sizeof comment, number, strlen(number));

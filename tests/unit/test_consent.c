@@ -182,6 +182,25 @@ START_TEST(policies_have_names_and_there_is_no_default)
 }
 END_TEST
 
+START_TEST(an_opt_in_of_last_year_is_to_be_renewed)
+{
+    const struct date today = {2026, 9, 15};
+    struct consent_entry e = {.answer = CONSENT_IN, .on = {2026, 6, 30}, .filed = {2026, 6, 30}};
+
+    ck_assert(consent_wants_renewal(&e, 1, CONSENT_POLICY_ANNUAL, today));
+    ck_assert(!consent_wants_renewal(&e, 1, CONSENT_POLICY_CARRIED, today));
+    ck_assert(!consent_wants_renewal(&e, 0, CONSENT_POLICY_ANNUAL, today));
+    e.on = e.filed = (struct date){2026, 7, 1};
+    ck_assert(!consent_wants_renewal(&e, 1, CONSENT_POLICY_ANNUAL, today));
+    e.on = e.filed = (struct date){2025, 6, 30};
+    ck_assert(!consent_wants_renewal(&e, 1, CONSENT_POLICY_ANNUAL, today));
+    e.on = e.filed = (struct date){2025, 7, 1};
+    ck_assert(consent_wants_renewal(&e, 1, CONSENT_POLICY_ANNUAL, today));
+    e.answer = CONSENT_OUT;
+    ck_assert(!consent_wants_renewal(&e, 1, CONSENT_POLICY_ANNUAL, today));
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("consent");
@@ -193,6 +212,7 @@ int main(void)
     tcase_add_loop_test(c, the_newest_answer_stands_and_out_wins_ties, 0, (int)COUNT(standings));
     tcase_add_loop_test(c, an_answer_holds_as_long_as_the_policy_says, 0, (int)COUNT(states));
     tcase_add_test(c, an_out_of_an_earlier_year_is_not_outlived_by_a_blank_of_this);
+    tcase_add_test(c, an_opt_in_of_last_year_is_to_be_renewed);
     tcase_add_test(c, no_history_is_no_consent);
     tcase_add_loop_test(c, the_school_year_opens_on_the_first_of_july, 0, (int)COUNT(years));
     tcase_add_test(c, policies_have_names_and_there_is_no_default);

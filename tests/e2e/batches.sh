@@ -1,0 +1,140 @@
+#!/usr/bin/env bash
+# The life of batches, end to end: dry run, counts per school, the report in each form, the same ZIP again, and an undo
+# after which old copies of the photos do not open with today's keys.
+students=60
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/crash_lib.sh"
+conf=$state/photod.conf
+
+ctl() {
+    local command=$1
+    shift
+    # shellcheck disable=SC2086
+    "$bin/photoctl" $command --socket "$socket" "$@"
+}
+soon() { # SECONDS COMMAND...
+    local end=$((SECONDS + $1))
+    shift
+    until "$@" >"$scratch/soon.out" 2>&1; do
+        [ $SECONDS -lt $end ] || { cat "$scratch/soon.out"; return 1; }
+        sleep 0.1
+    done
+}
+send() { # NAME OPTION...: leaves what photoctl said in NAME.txt, the rows in NAME.tsv, the id in $batch
+    local name=$1
+    shift
+    rm -f "$scratch/$name.tsv"
+    scratch_upload --photos "$photos_zip" --report "$scratch/$name.tsv" "$@" >"$scratch/$name.txt" 2>&1 ||
+        { cat "$scratch/$name.txt"; return 1; }
+    batch=$(sed -n 's/^Batch \([0-9a-f]*\)$/\1/p' "$scratch/$name.txt")
+}
+count() { awk -F'\t' -v o="$2" '$4 == o' "$scratch/$1.tsv" | wc -l; }
+said() { grep -q "$2" "$scratch/$1.txt" || { cat "$scratch/$1.txt"; return 1; }; }
+photos_are() { [ "$(ctl status --json | jq .photos)" = "$1" ]; }
+
+must scratch_district
+must scratch_init
+must scratch_start
+must scratch_principals
+must scratch_upload --roster "$scratch/roster.tsv" >/dev/null
+truth() { awk -F'\t' "\$1 != \"state_id\" && ($1)" "$scratch/expected.tsv" | wc -l; }
+stored=$(truth '$2 == "IN" && $4 != "none" && $4 != "corrupt"')
+taken_on=$(date -d '30 days ago' +%F)
+
+# ---- Dry run ----
+
+check "a dry run is judged" send dry --taken-on "$taken_on" --dry-run
+check "... says what would be stored" test "$(count dry would-be-stored)" = "$stored"
+check "... and that nothing is" said dry 'dry run: nothing is stored'
+check "... which is so" photos_are 0
+refuse "... and cannot be committed" scratch_upload --batch "$batch" --commit
+check "(its state is checked)" test "$(batch_is "$batch" .state)" = checked
+
+# ---- In earnest ----
+
+check "the same in earnest is stored and committed" send real --taken-on "$taken_on" --commit
+first=$batch
+check "... said in one sentence with counts" said real "is committed: $stored photos are served from now on; 0 of them"
+same_rows() { diff <(cut -f1-4 "$scratch/dry.tsv" | sed 's/would-be-stored/stored/') <(cut -f1-4 "$scratch/real.tsv"); }
+check "... each file with the outcome that the dry run foretold" same_rows
+awk -F'\t' '$4 == "stored" { print $3 }' "$scratch/real.tsv" >"$scratch/children"
+check "every child is served" all_lookups
+
+# ---- The report ----
+
+total() { batch_is "$first" "[.schools[].$1] | add"; }
+check "opted in with photo: $stored" test "$(total with_photo)" = "$stored"
+without=$(truth '$2 == "IN" && ($4 == "none" || $4 == "corrupt")')
+check "opted in without: $without" test "$(total without_photo)" = "$without"
+not_in=$(truth '($2 == "OUT" || $2 == "blank") && $3 != "-"')
+check "photo but not opted in: $not_in" test "$(total not_opted_in)" = "$not_in"
+unlisted=$(truth '$2 == "unlisted" && $3 != "-"')
+check "not on the roster: $unlisted" test "$(total not_on_roster)" = "$unlisted"
+corrupt=$(truth '$2 == "IN" && $4 == "corrupt"')
+check "unreadable: $corrupt" test "$(total unreadable)" = "$corrupt"
+check "(of more than one school, known by name)" test "$(batch_is "$first" '[.schools[].school | select(. != "")] | length')" -ge 2
+check "photoctl shows the schools" said real '^SCHOOL  *WITH PHOTO'
+same_tsv() {
+    [ "$(bearer -H 'Accept: text/tab-separated-values' "$office_url$batches/$first")" = 200 ] &&
+        diff "$scratch/office.$me" "$scratch/real.tsv"
+}
+check "the office door answers the rows as tab-separated values, too: the same bytes" same_tsv
+
+# ---- The same ZIP again ----
+
+check "the same ZIP again is taken" send again --taken-on "$(date -d '20 days ago' +%F)" --commit
+check "... each photo is already stored" test "$(count again already-stored)" = "$stored"
+check "... none is stored, and none replaced" said again 'is committed: 0 photos .* 0 of them'
+check "... and as many are there as before" photos_are "$stored"
+
+# ---- Undo ----
+
+must retake
+check "new photos replace those" send next --taken-on "$(date -d '10 days ago' +%F)" --commit
+second=$batch
+check "... all of them" said next "is committed: $stored photos .* $stored of them replace"
+refuse "the batch before cannot be undone now" scratch_upload --batch "$first" --undo
+newer() { [ "$(bearer -X POST --data '' "$office_url$batches/$first/undo")" = 409 ] && grep -q undo-newer-photos "$scratch/office.$me" && grep -q "$stored of its children" "$scratch/office.$me"; }
+check "... which has a code and a count" newer
+
+must scratch_stop
+mkdir "$scratch/before"
+cp -r "$state/photos" "$state/keyring" "$state/keyfile" "$state/log" "$scratch/before/"
+live=$state
+# forge KEYRING_FROM KEYFILE_FROM: the photos as they were before the undo, with these keys.
+forge() {
+    rm -rf "$scratch/forged"
+    mkdir -m 700 "$scratch/forged"
+    cp -r "$scratch/before/photos" "$scratch/before/log" "$1/keyring" "$2/keyfile" "$live/lock" "$scratch/forged/"
+    mkdir -m 700 "$scratch/forged/spool"
+    sed "s|^state = .*|state = $scratch/forged|" "$conf" >"$scratch/forged/photod.conf"
+    state=$scratch/forged scratch_start
+}
+check "(the copy with its own keys: photod starts)" forge "$scratch/before" "$scratch/before"
+check "(... and serves the photos that are to be undone)" all_lookups
+must scratch_stop
+must scratch_start
+undo() { scratch_upload --batch "$second" --undo >"$scratch/undo.txt"; }
+check "the batch is undone" undo
+check "... said in one sentence with counts" said undo "is undone: $stored photos are taken back and being erased; $stored children"
+check "... the photos before are served again" all_lookups
+check "... asked again, the answer is the same" eval 'undo && said undo "is undone: $stored photos"'
+all_erased() { [ "$(leaves | grep -c '"type":"erase-intent".*"reason":"undone"')" = "$stored" ] && [ "$(leaves | grep -c '"type":"erase-done"')" -ge "$stored" ]; }
+check "... each photo's erasure has its leaves" soon 20 all_erased
+must ctl "keys rotate"
+must scratch_stop
+old_opens() {
+    forge "$live" "$live" 2>"$scratch/forged.err" || { echo "photod does not start"; return 1; }
+    for child in $(head -5 "$scratch/children"); do
+        lookups_of "$child" && { scratch_stop; return 0; }
+    done
+    scratch_stop
+    return 1
+}
+refuse "the old photos with today's keys do not give the undone ones back" old_opens
+must scratch_start
+check "today's state serves" all_lookups
+check "the batch before can be undone now" scratch_upload --batch "$first" --undo
+check "... and nobody is served" eval '! lookups_of "$(head -1 "$scratch/children")"'
+check "photoctl fsck finds nothing wrong" soon 20 ctl fsck
+finish
