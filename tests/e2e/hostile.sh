@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Hostile files through the whole system: damaged pictures, ZIPs and lists.  Each gets its rows, each costs only
 # itself; vault and doors stay the processes they were, and lookups go on.
-# Usage: hostile.sh BIN ROOT [PICTURES [ZIPS [SEED]]]
-pictures=${3:-185} zips=${4:-40} mutant_seed=${5:-$(date +%s)}
+# Usage: hostile.sh BIN ROOT [PICTURES [ZIPS [SEED [INDEXES]]]]
+pictures=${3:-185} zips=${4:-40} mutant_seed=${5:-$(date +%s)} indexes=${6:-20}
 students=${students:-60}
 . "$(dirname "$0")/lib.sh"
 
@@ -27,11 +27,13 @@ must [ "$(wc -l <"$scratch/before")" -eq 3 ]
 bearer="Authorization: Bearer $(cat "$district_key")"
 batches=$office_url/v1/districts/$district/batches
 
-# send FILE: as a batch of its own; leaves its last state in body.  Fails unless every file of it has a row.
+# send FILE [ROSTER]: as a batch of its own; leaves its last state in body.  Fails unless every file of it has a row.
 send() {
     local id
     [ "$(api -X POST -H "$bearer" -d '' "$batches?taken_on=$taken_on")" = 201 ] || { cat "$scratch/body"; return 1; }
     id=$(jq -r .id "$scratch/body")
+    [ -z "${2:-}" ] || [ "$(api -T "$2" -H "$bearer" -H 'Content-Type: text/tab-separated-values' "$batches/$id/roster")" = 200 ] ||
+        { cat "$scratch/body"; return 1; }
     [ "$(api -T "$1" -H "$bearer" -H 'Content-Type: application/zip' "$batches/$id/upload")" = 202 ] ||
         { cat "$scratch/body"; return 1; }
     for _ in $(seq 3000); do
@@ -46,11 +48,11 @@ send() {
     api -X POST -H "$bearer" -d '' "$batches/$id/undo" >/dev/null # what was good in it is not to stay
 }
 
-# many MAKE COUNT: makes and sends COUNT files; the first that goes wrong ends it.
+# many MAKE COUNT [ROSTER]: makes and sends COUNT files; the first that goes wrong ends it.
 many() {
     local i
     for i in $(seq "$2"); do
-        "$1" "$i" && send "$scratch/mutant.zip" || { echo "number $i of seed $mutant_seed: $(cat "$scratch/body")"; return 1; }
+        "$1" "$i" && send "$scratch/mutant.zip" "${3:-}" || { echo "number $i of seed $mutant_seed: $(cat "$scratch/body")"; return 1; }
     done
 }
 
@@ -59,6 +61,10 @@ damaged_pictures() {
 }
 damaged_zip() {
     "$bin/mutants" file "$((mutant_seed + $1))" "$scratch/small.zip" "$scratch/mutant.zip"
+}
+
+damaged_index() {
+    "$bin/mutants" text "$((mutant_seed + $1))" "$scratch/package/$(($1 % 2 ? 1 : 2)).zip" "$scratch/mutant.zip"
 }
 
 outcomes() {
@@ -72,6 +78,12 @@ check "$((rounds * children)) damaged pictures: each has its row" many damaged_p
 outcomes
 head -4 "$scratch/ids" | "$bin/mutants" pictures 1 "$scratch/photos.zip" "$scratch/small.zip"
 check "$zips damaged ZIPs: each is judged" many damaged_zip "$zips"
+outcomes
+
+"$bin/demo-district" --packages --students 24 --out "$scratch/package" >/dev/null
+mv "$scratch/package/pspi.zip" "$scratch/package/1.zip"
+mv "$scratch/package/powerschool.zip" "$scratch/package/2.zip"
+check "$indexes damaged indexes and mapping files: each is judged" many damaged_index "$indexes" "$scratch/package/roster.tsv"
 outcomes
 
 same_processes() {
