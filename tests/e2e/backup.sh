@@ -199,7 +199,7 @@ rm -rf "$scratch/older"
 flipped=0
 each_flip() {
     local f n size
-    for f in "$backups"/photos-*.age "$(ls -t "$backups"/keys-*.age | head -1)" "$backups/manifest"; do
+    for f in "$backups"/photos-*.age "$(ls "$backups"/keys-*.age | sort -V | tail -1)" "$backups/manifest"; do
         size=$(stat -c %s "$f")
         for n in 0 $((size / 2)) $((size - 1)); do
             flip "$f" "$n"
@@ -238,7 +238,7 @@ check "the next one is whole, and nothing half is left" eval 'backup && [ -z "$(
 
 # ---- Erased ----
 
-old_keys=$(ls -t "$backups"/keys-*.age | head -1)
+old_keys=$(ls "$backups"/keys-*.age | sort -V | tail -1)
 serves_after() { # photod on a state that was restored: the child
     start_on "$scratch/attack" && serves "$withdrawn"
 }
