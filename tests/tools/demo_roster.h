@@ -57,7 +57,7 @@ struct student {
 };
 
 /* UNLISTED pictures are of children not on the roster. */
-enum { DISTRICT_UNLISTED = 3, DISTRICT_MAX = 2000 };
+enum { DISTRICT_UNLISTED = 3, DISTRICT_MAX = 8000 };
 
 struct district {
     uint64_t seed;
