@@ -23,11 +23,15 @@ question() { # STATE_ID
     printf '{"case":{"oca":"ERASE-1","reported_at":"%s","basis":"missing-child-report"},"operator":"e2e","child":{"state_id":"%s"},"rendition":"mobile"}' \
         "$(date -u -d '5 minutes ago' +%FT%TZ)" "$1"
 }
-# lookup STATE_ID JQ_TEST
+# lookup STATE_ID JQ_TEST: asks again after a 503, as its advice says; a busy disk may take longer than a second.
 lookup() {
     local got
-    got=$(api --data "$(question "$1")" -H 'Content-Type: application/json' --cert "$(agency_file crt)" \
-        --key "$(agency_file key)" "$law_url/v1/lookups")
+    for _ in 1 2 3 4 5; do
+        got=$(api --data "$(question "$1")" -H 'Content-Type: application/json' --cert "$(agency_file crt)" \
+            --key "$(agency_file key)" "$law_url/v1/lookups")
+        [ "$got" = 503 ] || break
+        sleep 1
+    done
     [ "$got" = 200 ] && jq -e "$2" "$scratch/body" >/dev/null && return
     echo "HTTP $got"
     head -c 300 "$scratch/body"
