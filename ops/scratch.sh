@@ -19,10 +19,12 @@ scratch_district() {
         >"$scratch/district.txt"
 }
 
+# Below the ports that the kernel gives to clients: a client that asks a port nobody listens on may be given just that
+# one as its own, connect to itself, and so keep photod from listening there again.
 free_port() {
     local port
     for _ in $(seq 100); do
-        port=$((20000 + RANDOM % 20000))
+        port=$((20000 + RANDOM % 12000))
         (: <"/dev/tcp/127.0.0.1/$port") 2>/dev/null || { echo $port; return; }
     done
     return 1
