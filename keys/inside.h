@@ -57,7 +57,7 @@ const unsigned char *envelope_key_id(const void *sealed, size_t len);
 
 /* ---- the key file (keyfile.c) ---- */
 
-#define KEYS_FORMAT     2
+#define KEYS_FORMAT     1
 #define SHARE_SET_BYTES 4
 #define ORIGIN_TEXT     104 /* at most 100 bytes; NUL to the end */
 #define RING_KEY_MAX    2   /* while a rotation is under way there are two */

@@ -3,19 +3,16 @@
 #include "photod/base/text.h"
 #include "store/format.h"
 
-#define FORMAT      2
+#define FORMAT      1
 #define STRING_(x)  #x
 #define STRING(x)   STRING_(x)
 #define FORMAT_TEXT STRING(FORMAT)
 
 static const char key_text[] = "format";
 
-/*
- * steps[v] turns version v into v + 1 inside one transaction.  There was no
- * version 0, and 1 was never installed anywhere: there is no way from it.
- */
+/* steps[v] turns version v into v + 1 inside one transaction.  There was no version 0. */
 typedef enum err migration(struct store *s);
-static migration *const steps[FORMAT] = {NULL, NULL};
+static migration *const steps[FORMAT] = {NULL};
 
 struct span format_key(void)
 {
@@ -72,13 +69,7 @@ enum err format_check(struct store *s)
             (unsigned long long)version, FORMAT);
         return ERR_DENIED;
     }
-    for (; version < FORMAT; version++) {
-        if (!steps[version]) {
-            log_error("store: format %llu is of a photod before the first release: make the state anew",
-                      (unsigned long long)version);
-            return ERR_DENIED;
-        }
+    for (; version < FORMAT; version++)
         TRY(migrate(s, version));
-    }
     return OK;
 }

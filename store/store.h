@@ -54,8 +54,9 @@ enum store_kind {
 /* Makes an empty store in the directory.  Expected: ERR_EXISTS, ERR_FULL. */
 MUST_CHECK enum err store_create(int dir_fd);
 /*
- * Expected: ERR_NOTFOUND (none there), ERR_DENIED (written by a newer photod, or one before the first
- * release), ERR_CORRUPT, ERR_BUSY (another process has it open).  Each is logged in one clear line.
+ * Expected: ERR_NOTFOUND (none there), ERR_DENIED (written by a newer photod),
+ * ERR_CORRUPT, ERR_BUSY (another process has it open).  Each is logged in
+ * one clear line.
  */
 MUST_CHECK enum err store_open(struct store **out, int dir_fd);
 void store_close(struct store *s);
