@@ -2,7 +2,7 @@
 # Kills the vault at random moments of uploads, judging, commits and lookups: kills.sh BIN ROOT [N].  Afterwards
 # nothing acknowledged is lost, no batch is visible by half, no photo left without its leaf, and the log never had two
 # roots of one size.
-rounds=${3:-30}
+rounds=${3:-10}
 students=40
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/crash_lib.sh"
