@@ -2,6 +2,8 @@
 
 #include <errno.h>
 #include <netdb.h>
+#include <poll.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -10,6 +12,21 @@
 #include "photod/base/cleanup.h"
 #include "photod/base/log.h"
 #include "photod/parent/users.h"
+
+/*
+ * The children of a photod that was killed end right after it, and hold its
+ * sockets until then.  systemd waits for them, a shell does not.
+ */
+enum { PREDECESSOR_MS = 3000, PREDECESSOR_STEP_MS = 20 };
+
+static bool predecessor_may_end(int *waited_ms)
+{
+    if (*waited_ms >= PREDECESSOR_MS)
+        return false;
+    (void)poll(NULL, 0, PREDECESSOR_STEP_MS);
+    *waited_ms += PREDECESSOR_STEP_MS;
+    return true;
+}
 
 struct addrinfo_list {
     struct addrinfo *first;
@@ -76,24 +93,31 @@ static enum err refuse_bind(const char *key, const char *address)
     }
 }
 
+/* false: errno says why. */
+static bool listen_at(int *fd, const struct addrinfo *at)
+{
+    CLEANUP(fd) int made = socket(at->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const int on = 1;
+
+    if (made < 0 || setsockopt(made, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) ||
+        bind(made, at->ai_addr, at->ai_addrlen) || listen(made, SOMAXCONN))
+        return false;
+    *fd = TAKE_FD(made);
+    return true;
+}
+
 enum err door_open(int *fd, const char *key, const char *address)
 {
     __attribute__((cleanup(addrinfo_list_cleanup))) struct addrinfo_list list = {NULL};
-    CLEANUP(fd) int made = -1;
-    const int on = 1;
+    int waited_ms = 0;
 
     if (resolve(&list, address)) {
         log_error("%s: `%s` is no address and port, as in 127.0.0.1:8443 or [::1]:8443", key, address);
         return ERR_MALFORMED;
     }
-    made = socket(list.first->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (made < 0 || setsockopt(made, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on)) {
-        log_errno("%s: socket for %s", key, address);
-        return ERR_IO;
-    }
-    if (bind(made, list.first->ai_addr, list.first->ai_addrlen) || listen(made, SOMAXCONN))
-        return refuse_bind(key, address);
-    *fd = TAKE_FD(made);
+    while (!listen_at(fd, list.first))
+        if (errno != EADDRINUSE || !predecessor_may_end(&waited_ms))
+            return refuse_bind(key, address);
     return OK;
 }
 
@@ -114,13 +138,27 @@ void door_url(char url[static DOOR_URL], int fd)
     (void)snprintf(url, DOOR_URL, "https://%s%s%s:%s", open, host, close, port);
 }
 
+/* EACCES and the like count as in use: whoever listens there is left alone. */
+static enum err in_use(bool *yes, const struct sockaddr_un *at)
+{
+    CLEANUP(fd) int probe = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+    if (probe < 0) {
+        log_errno("socket");
+        return ERR_IO;
+    }
+    *yes = !connect(probe, (const struct sockaddr *)at, sizeof *at) || errno != ECONNREFUSED;
+    return OK;
+}
+
 /*
  * Removes what a killed photod left.  Only connect() can tell it from a
  * socket in use, so anything but a refused connection is left alone.
  */
 static enum err clear_stale(const struct sockaddr_un *at)
 {
-    CLEANUP(fd) int probe = -1;
+    int waited_ms = 0;
+    bool busy;
     struct stat st;
 
     if (lstat(at->sun_path, &st)) {
@@ -133,12 +171,10 @@ static enum err clear_stale(const struct sockaddr_un *at)
         log_error("socket: %s is there already and is no socket", at->sun_path);
         return ERR_EXISTS;
     }
-    probe = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (probe < 0) {
-        log_errno("socket");
-        return ERR_IO;
-    }
-    if (!connect(probe, (const struct sockaddr *)at, sizeof *at) || errno != ECONNREFUSED) {
+    do
+        TRY(in_use(&busy, at));
+    while (busy && predecessor_may_end(&waited_ms));
+    if (busy) {
         log_error("socket: photod is already running: %s is in use", at->sun_path);
         return ERR_EXISTS;
     }

@@ -391,6 +391,38 @@ START_TEST(second_photod_leaves_the_first_alone)
 }
 END_TEST
 
+/* Its children hold its sockets for a moment longer. */
+START_TEST(sockets_of_a_dying_photod_are_awaited)
+{
+    struct sockaddr_in door = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    socklen_t len = sizeof door;
+    int law = socket(AF_INET, SOCK_STREAM, 0), local = socket(AF_UNIX, SOCK_SEQPACKET, 0);
+    char config[128];
+    pid_t holder;
+
+    (void)snprintf(at.sun_path, sizeof at.sun_path, "%s/socket", rig.dir);
+    ck_assert(!bind(law, (struct sockaddr *)&door, sizeof door) && !listen(law, 1) &&
+              !getsockname(law, (struct sockaddr *)&door, &len));
+    ck_assert(!bind(local, (struct sockaddr *)&at, sizeof at) && !listen(local, 1));
+    holder = fork();
+    if (!holder) {
+        (void)usleep(300000);
+        _exit(0);
+    }
+    (void)close(law);
+    (void)close(local);
+    (void)snprintf(config, sizeof config,
+                   "confinement = same-user\nlaw_listen = 127.0.0.1:%u\noffice_listen = [::1]:0\n",
+                   (unsigned)ntohs(door.sin_port));
+    rig_config(&rig, config);
+    rig_start(&rig, NULL);
+    (void)rig_expect(&rig, "serving: law door https://127.0.0.1:");
+    ck_assert_int_eq(waitpid(holder, NULL, WNOHANG), holder);
+    expect_exit(rig_stop(&rig), 0);
+}
+END_TEST
+
 START_TEST(file_in_the_place_of_the_socket_is_left_alone)
 {
     rig_write(&rig, "socket", "precious", 0600);
@@ -525,6 +557,7 @@ int main(void)
     tcase_add_test(c, address_that_is_none_is_refused);
     tcase_add_test(c, socket_of_a_killed_photod_is_replaced);
     tcase_add_test(c, second_photod_leaves_the_first_alone);
+    tcase_add_test(c, sockets_of_a_dying_photod_are_awaited);
     tcase_add_test(c, file_in_the_place_of_the_socket_is_left_alone);
     tcase_add_test(c, key_that_everybody_may_read_is_refused);
     tcase_add_test(c, passphrase_stands_behind_the_root_key);
