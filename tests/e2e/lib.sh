@@ -50,14 +50,26 @@ api() {
         --max-time 20 "$@"
 }
 
-# leaves: every log entry of the published tiles, one a line.
+# leaves: every log entry of the published tiles, one a line, as far as the checkpoint says.  Tiles may be replaced
+# meanwhile, and a kill may leave the narrower one beside the wider: of each place the widest counts.
 leaves() {
-    entries_below "$state/log/tile/entries"
+    local size
+    for _ in $(seq 20); do
+        size=$(sed -n 2p "$state/log/checkpoint")
+        entries_below "$state/log/tile/entries" >"$scratch/entries.$BASHPID"
+        [ "$(wc -l <"$scratch/entries.$BASHPID")" -ge "$size" ] && break
+    done
+    head -n "$size" "$scratch/entries.$BASHPID"
+    rm "$scratch/entries.$BASHPID"
 }
 
 # The entries of a bundle are length-prefixed JSON lines; printable text is what strings would show.
 entries_below() {
-    find "$1" -type f | sort | xargs cat | grep -aoE '\{"v":1[^}]*\}'
+    find "$1" -type f -printf '%P\n' | awk -v below="$1" '
+        { place = $0; width = 256 }
+        sub(/\.p\/[0-9]+$/, "", place) { width = $0; sub(/.*\//, "", width) }
+        width + 0 > widest[place] { widest[place] = width + 0; file[place] = $0 }
+        END { for (place in file) print below "/" file[place] }' | sort | xargs cat 2>/dev/null | grep -aoE '\{"v":1[^}]*\}'
 }
 
 finish() {
