@@ -77,13 +77,15 @@ static void give_pictures(struct channel *c)
 static bool work(struct channel *c, struct message *m, uint32_t first, uint32_t count)
 {
     const struct shape_zip_listed listed = {.count = count};
+    char file[24];
 
     switch ((int)m->type) {
     case MSG_ZIP_OPEN:
         rig_worker_say(&rig, c, MSG_ZIP_LISTED, &listed, rig_listing_of(first, count), STATE_ZIP);
         return true;
     case MSG_ZIP_READ:
-        rig_worker_say(&rig, c, MSG_ZIP_BYTES, &m->is.zip_index, rig_bulk("jpeg", 4), STATE_ZIP);
+        (void)snprintf(file, sizeof file, "jpeg %" PRIu32, first + m->is.zip_index.index);
+        rig_worker_say(&rig, c, MSG_ZIP_BYTES, &m->is.zip_index, rig_bulk(file, strlen(file)), STATE_ZIP);
         return true;
     case MSG_IMAGE:
         give_pictures(c);
