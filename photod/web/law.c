@@ -6,7 +6,7 @@
 #include "photod/web/screen.h"
 #include "photod/web/vault.h"
 
-#define PICTURE_MAX ((size_t)1 << 20) /* the largest rendition has 400 kB */
+#define PICTURE_MAX ((size_t)1 << 20) /* the largest rendition has under 400 kB */
 
 static bool is_visible(const char *text)
 {

@@ -148,10 +148,10 @@ static int try_act(const char *program, const char *act)
 {
     static const struct shape_image shapes = {.full_width = 1200,
                                               .full_height = 1500,
-                                              .full_bytes = 400000,
+                                              .full_bytes = 397200,
                                               .standard_width = 480,
                                               .standard_height = 600,
-                                              .standard_bytes = 100000,
+                                              .standard_bytes = 98192,
                                               .mobile_width = 240,
                                               .mobile_height = 300,
                                               .mobile_bytes = 20000};

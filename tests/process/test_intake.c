@@ -43,10 +43,10 @@ static void expect_exit(int code)
 
 static const struct shape_image shapes = {.full_width = 1200,
                                           .full_height = 1500,
-                                          .full_bytes = 400000,
+                                          .full_bytes = 397200,
                                           .standard_width = 480,
                                           .standard_height = 600,
-                                          .standard_bytes = 100000,
+                                          .standard_bytes = 98192,
                                           .mobile_width = 240,
                                           .mobile_height = 300,
                                           .mobile_bytes = 20000};
@@ -118,7 +118,7 @@ END_TEST
 
 START_TEST(good_picture_becomes_three_renditions)
 {
-    static const uint32_t sizes[3][3] = {{1200, 1500, 400000}, {480, 600, 100000}, {240, 300, 20000}};
+    static const uint32_t sizes[3][3] = {{1200, 1500, 397200}, {480, 600, 98192}, {240, 300, 20000}};
     static const unsigned char nothing[sizeof(struct shape_image_done){0}.phash] = {0};
     CLEANUP(buf) struct buf *jpeg = picture(1600, 2000);
     CLEANUP(message) struct message m = MESSAGE_NONE;

@@ -9,7 +9,7 @@
 
 #define NOW_MS 1795400000000 /* 2026-11-22 */
 
-const struct image_shape shapes[3] = {{1200, 1500, 400000}, {480, 600, 100000}, {240, 300, 20000}};
+const struct image_shape shapes[3] = {{1200, 1500, 397200}, {480, 600, 98192}, {240, 300, 20000}};
 
 void begin(void)
 {

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <time.h>
+#include "keys/inside.h"
+#include "lawapi/rendition.h"
 #include "tests/unit/store_scene.h"
 
 /* LMDB's files: opening them, and what is wrong with them. */
@@ -294,6 +296,64 @@ START_TEST(a_reader_that_stays_is_seen_to_fall_behind)
 }
 END_TEST
 
+/* Pages that large values take, by the file's own account. */
+static size_t overflow_pages(void)
+{
+    char path[80];
+    MDB_env *env;
+    MDB_txn *txn;
+    MDB_dbi dbi;
+    MDB_stat st;
+
+    store_close(s);
+    s = NULL;
+    (void)snprintf(path, sizeof path, "%s/photos", dir);
+    ck_assert_int_eq(mdb_env_create(&env), 0);
+    ck_assert_int_eq(mdb_env_set_maxdbs(env, 20), 0);
+    ck_assert_int_eq(mdb_env_open(env, path, MDB_RDONLY, 0), 0);
+    ck_assert_int_eq(mdb_txn_begin(env, NULL, MDB_RDONLY, &txn), 0);
+    ck_assert_int_eq(mdb_dbi_open(txn, "rendition", 0, &dbi), 0);
+    ck_assert_int_eq(mdb_stat(txn, dbi, &st), 0);
+    mdb_txn_abort(txn);
+    mdb_env_close(env);
+    ck_assert_int_eq(store_open(&s, dir_fd), OK);
+    return st.ms_overflow_pages;
+}
+
+/* As the vault keeps it: its digest before it, under the longer of the two envelopes. */
+static void put_picture(size_t bytes)
+{
+    const struct binding bound = {.class = SEAL_RENDITION};
+    CLEANUP(heap) unsigned char *plain = calloc(1, 32 + bytes);
+    CLEANUP(buf) struct buf *sealed = NULL;
+    CLEANUP(dek) struct dek *d = NULL;
+    struct store_batch *b = batch();
+
+    ck_assert_ptr_nonnull(plain);
+    ck_assert_int_eq(buf_new(&sealed, STORE_VALUE_MAX), OK);
+    ck_assert_int_eq(dek_new(&d), OK);
+    ck_assert_int_eq(envelope_seal_suite(sealed, SUITE_XCHACHA20_POLY1305, d, &bound, plain, 32 + bytes), OK);
+    ck_assert_int_eq(store_batch_put(b, KIND_RENDITION, "picture", 7, buf_bytes(sealed), buf_len(sealed)),
+                     OK);
+    ck_commit(b);
+}
+
+START_TEST(a_rendition_at_its_budget_fills_its_last_page)
+{
+    static const size_t pages[RENDITION_COUNT] = {97, 24, 5};
+
+    ck_assert_int_eq(keys_init(), OK);
+    for (unsigned i = 0; i < RENDITION_COUNT; i++) {
+        size_t budget = rendition_shape((enum rendition)i)->max_bytes;
+
+        put_picture(budget);
+        ck_assert_uint_eq(overflow_pages(), pages[i]);
+        put_picture(budget + 4096 / 8); /* less than an eighth of a page was left */
+        ck_assert_uint_eq(overflow_pages(), pages[i] + 1);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("lmdb");
@@ -313,6 +373,7 @@ int main(void)
     tcase_add_test(c, a_file_cut_short_is_refused);
     tcase_add_test(c, a_file_short_of_unused_pages_only_is_taken);
     tcase_add_test(c, garbage_in_a_meta_page_is_refused);
+    tcase_add_test(c, a_rendition_at_its_budget_fills_its_last_page);
     suite_add_tcase(suite, c);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
