@@ -125,6 +125,17 @@ struct batch_job *batch_job_new(struct vault *v, struct asker to, const struct a
     return c;
 }
 
+struct batch_job *batch_job_of(struct vault *v, const struct batch_asked *a)
+{
+    struct batch_job *c = batch_job_new(v, a->to, &a->actor);
+
+    if (!c)
+        return NULL;
+    memcpy(c->id, a->id, sizeof c->id);
+    c->record = a->record;
+    return c;
+}
+
 void batch_job_give_up(struct vault *v, struct batch_job *c, struct asker to, enum err e)
 {
     log_error("a batch could not be changed: %s", err_name(e));
@@ -225,32 +236,31 @@ void answer_batch_create(struct vault *v, struct peer *p, struct message *m)
 
 /* ---- By id ---- */
 
-/* The batch that the question names, if it is this district's; else the answer was sent. */
-enum err batch_find(struct vault *v, struct asker to, const struct shape_batch_name *ask, struct actor *a,
-                    unsigned char id[static SUBJECT_BYTES], struct shape_batch_record *r, struct record *read)
+enum err batch_find(struct vault *v, struct batch_asked *a, const struct shape_batch_name *ask)
 {
-    enum err e = auth_key(v, to, ask->key, ask->district, ask->source, a);
+    enum err e = auth_key(v, a->to, ask->key, ask->district, ask->source, &a->actor);
 
     if (e)
         return e;
-    e = hex_decode(id, SUBJECT_BYTES, ask->batch) ? ERR_NOTFOUND : batch_load(v, id, r, read);
-    if (!e && strcmp(r->district, a->district) != 0)
+    e = hex_decode(a->id, SUBJECT_BYTES, ask->batch) ? ERR_NOTFOUND
+                                                     : batch_load(v, a->id, &a->record, &a->read);
+    if (!e && strcmp(a->record.district, a->actor.district) != 0)
         e = ERR_NOTFOUND;
     if (e == ERR_NOTFOUND)
-        refuse_known(v, to, a, PROBLEM_BATCH_UNKNOWN, NULL, NULL);
+        refuse_known(v, a->to, &a->actor, PROBLEM_BATCH_UNKNOWN, NULL, NULL);
     else if (e)
-        answer_refused(v, to, problem_of(e), NULL, 0);
+        answer_refused(v, a->to, problem_of(e), NULL, 0);
     return e;
 }
 
 static const char *const state_names[] = {"staging", "staged", "committed", "undone", "checked by a dry run"};
 
-void batch_refuse_state(struct vault *v, struct asker to, const struct actor *a,
-                        const struct shape_batch_record *r, const char *more)
+void batch_refuse_state(struct vault *v, const struct batch_asked *a, const char *more)
 {
+    unsigned state = a->record.state;
     char text[200];
 
     (void)snprintf(text, sizeof text, "the batch is %s%s",
-                   r->state < BATCH_STATE_COUNT ? state_names[r->state] : "?", more);
-    refuse_known(v, to, a, PROBLEM_BATCH_STATE, text, NULL);
+                   state < BATCH_STATE_COUNT ? state_names[state] : "?", more);
+    refuse_known(v, a->to, &a->actor, PROBLEM_BATCH_STATE, text, NULL);
 }

@@ -32,13 +32,22 @@ MUST_CHECK enum err batch_put(struct vault *v, struct store_batch *b,
                               const unsigned char id[static SUBJECT_BYTES],
                               const struct shape_batch_record *r);
 
-/* The batch that the question names, if it is this district's; else the answer was sent. */
-MUST_CHECK enum err batch_find(struct vault *v, struct asker to, const struct shape_batch_name *ask,
-                               struct actor *a, unsigned char id[static SUBJECT_BYTES],
-                               struct shape_batch_record *r, struct record *read);
+/* Who asks about which batch, and how it stands. */
+struct batch_asked {
+    struct asker to;
+    struct actor actor;
+    unsigned char id[SUBJECT_BYTES];
+    struct shape_batch_record record;
+    struct record read; /* what a change of it rests on */
+};
+static inline void batch_asked_cleanup(struct batch_asked *a)
+{
+    record_clear(&a->read);
+}
+/* The batch that the question names, if it is this district's; else the answer was sent to a->to. */
+MUST_CHECK enum err batch_find(struct vault *v, struct batch_asked *a, const struct shape_batch_name *ask);
 /* Refuses: "the batch is <state><more>". */
-void batch_refuse_state(struct vault *v, struct asker to, const struct actor *a,
-                        const struct shape_batch_record *r, const char *more);
+void batch_refuse_state(struct vault *v, const struct batch_asked *a, const char *more);
 void batch_fill_state(struct shape_batch_state *s, const unsigned char *id,
                       const struct shape_batch_record *r, uint32_t judged, uint64_t leaf);
 
@@ -57,6 +66,8 @@ struct batch_job {
 };
 /* NULL: no memory. */
 struct batch_job *batch_job_new(struct vault *v, struct asker to, const struct actor *a);
+/* The same, of a batch that was found. */
+struct batch_job *batch_job_of(struct vault *v, const struct batch_asked *a);
 /* Adds the leaf: district, credential, batch, files, stored. */
 MUST_CHECK enum err batch_job_leaf(struct vault *v, struct batch_job *c, const char *type);
 /* The usual done(): answers, frees. */

@@ -23,18 +23,19 @@ static bool takes_roster(struct vault *v, const unsigned char *id, const struct 
 enum err batch_roster_may(struct vault *v, struct asker to, const struct shape_roster_open *ask,
                           struct actor *a, unsigned char id[static SUBJECT_BYTES])
 {
-    CLEANUP(record) struct record read = RECORD_NONE;
+    CLEANUP(batch_asked) struct batch_asked found = {.to = to};
     struct shape_batch_name name = {.key = ""};
-    struct shape_batch_record r;
 
     memcpy(name.key, ask->key, sizeof name.key);
     memcpy(name.source, ask->source, sizeof name.source);
     memcpy(name.district, ask->district, sizeof name.district);
     memcpy(name.batch, ask->batch, sizeof name.batch);
-    TRY(batch_find(v, to, &name, a, id, &r, &read));
-    if (takes_roster(v, id, &r))
+    TRY(batch_find(v, &found, &name));
+    *a = found.actor;
+    memcpy(id, found.id, sizeof found.id);
+    if (takes_roster(v, id, &found.record))
         return OK;
-    batch_refuse_state(v, to, a, &r, "; its roster is sent before its photos");
+    batch_refuse_state(v, &found, "; its roster is sent before its photos");
     return ERR_DENIED;
 }
 

@@ -24,13 +24,6 @@ static enum err put_record(struct vault *v, struct batch_job *c, const struct re
 
 /* ---- What may be asked of a batch that waits for its upload ---- */
 
-struct asked {
-    struct asker to;
-    struct actor actor;
-    unsigned char id[SUBJECT_BYTES];
-    struct shape_batch_record record;
-};
-
 static struct shape_batch_name name_of(const char *key, const char *source, const char *district,
                                        const char *batch)
 {
@@ -44,12 +37,12 @@ static struct shape_batch_name name_of(const char *key, const char *source, cons
 }
 
 /* False: the answer was sent. */
-static bool is_waiting(struct vault *v, const struct asked *a)
+static bool is_waiting(struct vault *v, const struct batch_asked *a)
 {
     const struct shape_batch_record *r = &a->record;
 
     if (r->uploaded)
-        batch_refuse_state(v, a->to, &a->actor, r, " and has its upload");
+        batch_refuse_state(v, a, " and has its upload");
     else if (r->state != BATCH_STAGING || clock_wall_ms() >= until_ms(r))
         refuse_known(v, a->to, &a->actor, PROBLEM_UPLOAD_EXPIRED, NULL, NULL);
     else
@@ -58,14 +51,13 @@ static bool is_waiting(struct vault *v, const struct asked *a)
 }
 
 /* The same. */
-static bool find_waiting(struct vault *v, struct asked *a, const struct shape_batch_name *name,
-                         struct record *read)
+static bool find_waiting(struct vault *v, struct batch_asked *a, const struct shape_batch_name *name)
 {
-    return !batch_find(v, a->to, name, &a->actor, a->id, &a->record, read) && is_waiting(v, a);
+    return !batch_find(v, a, name) && is_waiting(v, a);
 }
 
 /* A chunk of it is with the committing thread; the answer was sent. */
-static bool is_locked(struct vault *v, const struct asked *a)
+static bool is_locked(struct vault *v, const struct batch_asked *a)
 {
     const struct upload *other = upload_into(v, a->id);
 
@@ -76,7 +68,7 @@ static bool is_locked(struct vault *v, const struct asked *a)
 }
 
 /* How much is durable. */
-static enum err stands_at(struct vault *v, const struct asked *a, uint64_t *offset)
+static enum err stands_at(struct vault *v, const struct batch_asked *a, uint64_t *offset)
 {
     const struct upload *u = upload_into(v, a->id);
     CLEANUP(dek) struct dek *d = NULL;
@@ -91,7 +83,7 @@ static enum err stands_at(struct vault *v, const struct asked *a, uint64_t *offs
 }
 
 /* Whoever was at it before is ended. */
-static enum err open_at(struct vault *v, const struct peer *p, const struct asked *a, uint64_t offset,
+static enum err open_at(struct vault *v, const struct peer *p, const struct batch_asked *a, uint64_t offset,
                         uint64_t length, struct upload **u)
 {
     struct upload_plan plan = {.spool_id = a->id, .offset = offset, .length = length};
@@ -135,16 +127,13 @@ static void created_done(struct vault *v, struct job *j)
     free(c);
 }
 
-static enum err create(struct vault *v, const struct asked *a, struct batch_job *c, struct upload *u,
-                       const struct record *read)
+static enum err create(struct vault *v, const struct batch_asked *a, struct batch_job *c, struct upload *u)
 {
-    memcpy(c->id, a->id, sizeof c->id);
     c->upload = u;
-    c->record = a->record;
     c->record.bytes = u->length;
     c->job.work = empty_spool;
     c->job.done = created_done;
-    TRY(put_record(v, c, read));
+    TRY(put_record(v, c, &a->read));
     return committer_submit(v->committer, &c->job);
 }
 
@@ -152,14 +141,13 @@ void answer_upload_create(struct vault *v, struct peer *p, struct message *m)
 {
     const struct shape_upload_create *ask = &m->is.upload_create;
     const struct shape_batch_name name = name_of(ask->key, ask->source, ask->district, ask->batch);
-    CLEANUP(record) struct record read = RECORD_NONE;
-    struct asked a = {.to = asker_of(p, m)};
+    CLEANUP(batch_asked) struct batch_asked a = {.to = asker_of(p, m)};
     enum problem problem = PROBLEM_NONE;
     struct batch_job *c;
     struct upload *u;
     enum err e;
 
-    if (!find_waiting(v, &a, &name, &read))
+    if (!find_waiting(v, &a, &name))
         return;
     if (!ask->length)
         problem = PROBLEM_UPLOAD_INCOMPLETE;
@@ -178,8 +166,8 @@ void answer_upload_create(struct vault *v, struct peer *p, struct message *m)
         refuse_machine(v, a.to, e);
         return;
     }
-    c = batch_job_new(v, a.to, &a.actor);
-    e = c ? create(v, &a, c, u, &read) : ERR_NOMEM;
+    c = batch_job_of(v, &a);
+    e = c ? create(v, &a, c, u) : ERR_NOMEM;
     u->writing = !e;
     if (e) {
         upload_end(v, u);
@@ -199,7 +187,7 @@ static enum problem judge_resume(struct vault *v, const struct shape_batch_recor
     return spool_has_room(v) ? PROBLEM_NONE : PROBLEM_STORAGE_FULL;
 }
 
-static void refuse_offset(struct vault *v, const struct asked *a, uint64_t offset)
+static void refuse_offset(struct vault *v, const struct batch_asked *a, uint64_t offset)
 {
     char text[80];
 
@@ -211,14 +199,13 @@ void answer_upload_resume(struct vault *v, struct peer *p, struct message *m)
 {
     const struct shape_upload_resume *ask = &m->is.upload_resume;
     const struct shape_batch_name name = name_of(ask->key, ask->source, ask->district, ask->batch);
-    CLEANUP(record) struct record read = RECORD_NONE;
-    struct asked a = {.to = asker_of(p, m)};
+    CLEANUP(batch_asked) struct batch_asked a = {.to = asker_of(p, m)};
     struct upload *u;
     enum problem problem;
     uint64_t offset;
     enum err e;
 
-    if (!find_waiting(v, &a, &name, &read))
+    if (!find_waiting(v, &a, &name))
         return;
     problem = judge_resume(v, &a.record, ask);
     if (problem) {
@@ -244,12 +231,11 @@ void answer_upload_resume(struct vault *v, struct peer *p, struct message *m)
 
 void answer_upload_get(struct vault *v, struct peer *p, struct message *m)
 {
-    CLEANUP(record) struct record read = RECORD_NONE;
-    struct asked a = {.to = asker_of(p, m)};
+    CLEANUP(batch_asked) struct batch_asked a = {.to = asker_of(p, m)};
     struct shape_upload_state s;
     enum err e = OK;
 
-    if (batch_find(v, a.to, &m->is.batch_name, &a.actor, a.id, &a.record, &read))
+    if (batch_find(v, &a, &m->is.batch_name))
         return;
     s = (struct shape_upload_state){
         .offset = a.record.bytes, .length = a.record.bytes, .until_ms = (uint64_t)until_ms(&a.record)};

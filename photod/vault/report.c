@@ -86,32 +86,28 @@ static enum err make_report(struct vault *v, const unsigned char *id, struct buf
 
 void answer_batch_get(struct vault *v, struct peer *p, struct message *m)
 {
-    CLEANUP(record) struct record read = RECORD_NONE;
+    CLEANUP(batch_asked) struct batch_asked a = {.to = asker_of(p, m)};
     CLEANUP(buf) struct buf *rows = NULL;
     CLEANUP(fd) int fd = -1;
-    struct asker to = asker_of(p, m);
     struct shape_batch_state s;
-    unsigned char id[SUBJECT_BYTES];
-    struct shape_batch_record r;
-    struct actor a;
     enum err e;
 
-    if (batch_find(v, to, &m->is.batch_name, &a, id, &r, &read))
+    if (batch_find(v, &a, &m->is.batch_name))
         return;
-    if (r.state == BATCH_STAGING)
-        r.files = staging_files(v, id);
-    batch_fill_state(&s, id, &r, 0, 0);
+    if (a.record.state == BATCH_STAGING)
+        a.record.files = staging_files(v, a.id);
+    batch_fill_state(&s, a.id, &a.record, 0, 0);
     e = buf_new(&rows, ROWS_MAX);
     if (!e)
-        e = make_report(v, id, rows, &s);
+        e = make_report(v, a.id, rows, &s);
     if (!e)
         e = bulk_new(&fd, buf_bytes(rows), buf_len(rows));
     if (e) {
         log_error("a report could not be made: %s", err_name(e));
-        answer_refused(v, to, problem_of(e), NULL, 0);
+        answer_refused(v, a.to, problem_of(e), NULL, 0);
         return;
     }
-    answer(v, to, MSG_BATCH_REPORT, &s, &fd, 1);
+    answer(v, a.to, MSG_BATCH_REPORT, &s, &fd, 1);
 }
 
 /* ---- After seven days ---- */

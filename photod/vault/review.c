@@ -113,30 +113,26 @@ static enum err list_open(struct vault *v, const unsigned char *id, struct buf *
 
 void answer_review_get(struct vault *v, struct peer *p, struct message *m)
 {
-    CLEANUP(record) struct record read = RECORD_NONE;
+    CLEANUP(batch_asked) struct batch_asked a = {.to = asker_of(p, m)};
     CLEANUP(buf) struct buf *rows = NULL;
     CLEANUP(fd) int fd = -1;
-    struct asker to = asker_of(p, m);
     struct shape_batch_state s;
-    unsigned char id[SUBJECT_BYTES];
-    struct shape_batch_record r;
-    struct actor a;
     enum err e;
 
-    if (batch_find(v, to, &m->is.batch_name, &a, id, &r, &read))
+    if (batch_find(v, &a, &m->is.batch_name))
         return;
     e = buf_new(&rows, TABLE_MAX);
-    if (!e && is_open(&r))
-        e = list_open(v, id, rows);
+    if (!e && is_open(&a.record))
+        e = list_open(v, a.id, rows);
     if (!e)
         e = bulk_new(&fd, buf_bytes(rows), buf_len(rows));
     if (e) {
         log_error("a review could not be listed: %s", err_name(e));
-        answer_refused(v, to, problem_of(e), NULL, 0);
+        answer_refused(v, a.to, problem_of(e), NULL, 0);
         return;
     }
-    batch_fill_state(&s, id, &r, r.files, 0);
-    answer(v, to, MSG_REVIEW_IS, &s, &fd, 1);
+    batch_fill_state(&s, a.id, &a.record, a.record.files, 0);
+    answer(v, a.to, MSG_REVIEW_IS, &s, &fd, 1);
 }
 
 /* ---- Decisions ---- */
@@ -283,17 +279,17 @@ static enum err decide(struct deciding *d, const struct record *read, const stru
     return committer_submit(v->committer, &c->job);
 }
 
-static void begin(struct vault *v, struct deciding *d, const struct record *read, const struct bulk *table,
-                  struct peer *p, struct asker to, const struct actor *a)
+static void begin(struct vault *v, struct deciding *d, const struct batch_asked *a, const struct bulk *table,
+                  struct peer *p)
 {
-    enum err e = d->job ? decide(d, read, table) : ERR_NOMEM;
+    enum err e = d->job ? decide(d, &a->read, table) : ERR_NOMEM;
 
     if (e == ERR_DENIED && d->wrong[0]) {
-        refuse_known(v, to, a, PROBLEM_REVIEW_UNUSABLE, d->wrong, NULL);
+        refuse_known(v, a->to, &a->actor, PROBLEM_REVIEW_UNUSABLE, d->wrong, NULL);
         job_clear(&d->job->job);
         free(d->job);
     } else if (e) {
-        batch_job_give_up(v, d->job, to, e);
+        batch_job_give_up(v, d->job, a->to, e);
         if (e == ERR_MALFORMED)
             peer_distrust(v, p, "decisions that do not parse");
     }
@@ -302,29 +298,21 @@ static void begin(struct vault *v, struct deciding *d, const struct record *read
 void answer_review_decide(struct vault *v, struct peer *p, struct message *m)
 {
     __attribute__((cleanup(deciding_clear))) struct deciding d = {.vault = v};
+    CLEANUP(batch_asked) struct batch_asked a = {.to = asker_of(p, m)};
     CLEANUP(bulk) struct bulk table = {(const unsigned char *)"", 0};
-    CLEANUP(record) struct record read = RECORD_NONE;
-    struct asker to = asker_of(p, m);
-    unsigned char id[SUBJECT_BYTES];
-    struct shape_batch_record r;
-    struct actor a;
 
-    if (batch_find(v, to, &m->is.batch_name, &a, id, &r, &read))
+    if (batch_find(v, &a, &m->is.batch_name))
         return;
-    if (!is_open(&r)) {
-        batch_refuse_state(v, to, &a, &r, ": no file of it waits for a decision");
+    if (!is_open(&a.record)) {
+        batch_refuse_state(v, &a, ": no file of it waits for a decision");
         return;
     }
     if (bulk_map(&table, m->fds[0], TABLE_MAX)) {
         peer_distrust(v, p, "decisions that are no sealed memory");
         return;
     }
-    d.job = batch_job_new(v, to, &a);
-    if (d.job) {
-        memcpy(d.job->id, id, sizeof id);
-        d.job->record = r;
-    }
-    begin(v, &d, &read, &table, p, to, &a);
+    d.job = batch_job_of(v, &a);
+    begin(v, &d, &a, &table, p);
 }
 
 /* ---- The end of what is open ---- */

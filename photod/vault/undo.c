@@ -78,32 +78,28 @@ static void refuse_newer(struct vault *v, struct batch_job *c, uint32_t newer)
     free(c);
 }
 
-static void begin(struct vault *v, struct asker to, const struct actor *a, const unsigned char *id,
-                  const struct shape_batch_record *r, const struct record *read, enum batch_state into)
+static void begin(struct vault *v, const struct batch_asked *a, enum batch_state into)
 {
-    struct batch_job *c = batch_job_new(v, to, a);
+    struct batch_job *c = batch_job_of(v, a);
     enum err e = ERR_NOMEM;
     uint32_t newer = 0;
 
     if (c) {
-        memcpy(c->id, id, sizeof c->id);
-        c->record = *r;
         c->job.done = into == BATCH_UNDONE ? undo_done : commit_done;
-        e = change(v, c, read, into, &newer);
+        e = change(v, c, &a->read, into, &newer);
     }
     if (e)
-        batch_job_give_up(v, c, to, e);
+        batch_job_give_up(v, c, a->to, e);
     else if (newer)
         refuse_newer(v, c, newer);
 }
 
-static void answer_again(struct vault *v, struct asker to, const unsigned char *id,
-                         const struct shape_batch_record *r)
+static void answer_again(struct vault *v, const struct batch_asked *a)
 {
     struct shape_batch_state s;
 
-    batch_fill_state(&s, id, r, r->files, 0);
-    answer(v, to, MSG_BATCH_STATE, &s, NULL, 0);
+    batch_fill_state(&s, a->id, &a->record, a->record.files, 0);
+    answer(v, a->to, MSG_BATCH_STATE, &s, NULL, 0);
 }
 
 static const char *refusal_of_commit(const struct shape_batch_record *r)
@@ -115,20 +111,17 @@ static const char *refusal_of_commit(const struct shape_batch_record *r)
 
 void answer_batch_commit(struct vault *v, struct peer *p, struct message *m)
 {
-    CLEANUP(record) struct record read = RECORD_NONE;
-    struct asker to = asker_of(p, m);
-    struct shape_batch_record r;
-    unsigned char id[SUBJECT_BYTES];
-    struct actor a;
+    CLEANUP(batch_asked) struct batch_asked a = {.to = asker_of(p, m)};
+    const struct shape_batch_record *r = &a.record;
 
-    if (batch_find(v, to, &m->is.batch_name, &a, id, &r, &read))
+    if (batch_find(v, &a, &m->is.batch_name))
         return;
-    if (r.state == BATCH_COMMITTED)
-        answer_again(v, to, id, &r);
-    else if (r.state != BATCH_STAGED || r.fault[0])
-        batch_refuse_state(v, to, &a, &r, refusal_of_commit(&r));
+    if (r->state == BATCH_COMMITTED)
+        answer_again(v, &a);
+    else if (r->state != BATCH_STAGED || r->fault[0])
+        batch_refuse_state(v, &a, refusal_of_commit(r));
     else
-        begin(v, to, &a, id, &r, &read, BATCH_COMMITTED);
+        begin(v, &a, BATCH_COMMITTED);
 }
 
 /* What is committed stays so for these reasons; "": it may be undone, unless newer photos stand on it. */
@@ -143,24 +136,21 @@ static const char *too_late(const struct shape_batch_record *r)
 
 void answer_batch_undo(struct vault *v, struct peer *p, struct message *m)
 {
-    CLEANUP(record) struct record read = RECORD_NONE;
-    struct asker to = asker_of(p, m);
-    struct shape_batch_record r;
-    unsigned char id[SUBJECT_BYTES];
-    struct actor a;
+    CLEANUP(batch_asked) struct batch_asked a = {.to = asker_of(p, m)};
+    const struct shape_batch_record *r = &a.record;
 
-    if (batch_find(v, to, &m->is.batch_name, &a, id, &r, &read))
+    if (batch_find(v, &a, &m->is.batch_name))
         return;
-    if (r.state == BATCH_UNDONE)
-        answer_again(v, to, id, &r);
-    else if (r.state == BATCH_STAGING && (r.uploaded || upload_into(v, id)))
-        batch_refuse_state(v, to, &a, &r, r.uploaded ? ": wait for its report" : ", an upload is under way");
-    else if (r.state == BATCH_CHECKED)
-        batch_refuse_state(v, to, &a, &r, " and has stored nothing");
-    else if (r.state == BATCH_COMMITTED && too_late(&r)[0])
-        refuse_known(v, to, &a, PROBLEM_UNDO_ENDED, too_late(&r), NULL);
+    if (r->state == BATCH_UNDONE)
+        answer_again(v, &a);
+    else if (r->state == BATCH_STAGING && (r->uploaded || upload_into(v, a.id)))
+        batch_refuse_state(v, &a, r->uploaded ? ": wait for its report" : ", an upload is under way");
+    else if (r->state == BATCH_CHECKED)
+        batch_refuse_state(v, &a, " and has stored nothing");
+    else if (r->state == BATCH_COMMITTED && too_late(r)[0])
+        refuse_known(v, a.to, &a.actor, PROBLEM_UNDO_ENDED, too_late(r), NULL);
     else
-        begin(v, to, &a, id, &r, &read, BATCH_UNDONE);
+        begin(v, &a, BATCH_UNDONE);
 }
 
 /* ---- Erasing what an undone batch brought ---- */
