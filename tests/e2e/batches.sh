@@ -6,20 +6,6 @@ students=60
 . "$(dirname "$0")/crash_lib.sh"
 conf=$state/photod.conf
 
-ctl() {
-    local command=$1
-    shift
-    # shellcheck disable=SC2086
-    "$bin/photoctl" $command --socket "$socket" "$@"
-}
-soon() { # SECONDS COMMAND...
-    local end=$((SECONDS + $1))
-    shift
-    until "$@" >"$scratch/soon.out" 2>&1; do
-        [ $SECONDS -lt $end ] || { cat "$scratch/soon.out"; return 1; }
-        sleep 0.1
-    done
-}
 send() { # NAME OPTION...: leaves what photoctl said in NAME.txt, the rows in NAME.tsv, the id in $batch
     local name=$1
     shift
@@ -136,5 +122,34 @@ must scratch_start
 check "today's state serves" all_lookups
 check "the batch before can be undone now" scratch_upload --batch "$first" --undo
 check "... and nobody is served" eval '! lookups_of "$(head -1 "$scratch/children")"'
+
+# ---- Seven days to commit, thirty to take back ----
+
+must retake
+must send kept --taken-on "$(date -d '9 days ago' +%F)" --commit
+kept=$batch
+must retake
+must send forgotten --taken-on "$(date -d '8 days ago' +%F)"
+forgotten=$batch
+refused() { # BATCH VERB PROBLEM
+    [ "$(bearer -X POST --data '' "$office_url$batches/$1/$2")" = 409 ] && grep -q "$3" "$scratch/office.$me" ||
+        { cat "$scratch/office.$me"; return 1; }
+}
+must scratch_stop
+check "after eight days photod starts" later_start 8
+check "(the administrator accepts the clock)" ctl "clock accept"
+discarded() { ctl purge >/dev/null; leaves | grep -q "\"type\":\"purge\".*\"discarded\":1"; }
+check "a batch that nobody committed is thrown away in the night, and counted in its leaf" soon 20 discarded
+refuse "... and can no longer be committed" batch_commit "$forgotten"
+check "... its report is gone" eval '[ "$(batch_is "$forgotten" ".rows | length")" = 0 ]'
+check "the one that was committed is served" all_lookups
+must later_stop
+check "after 31 days photod starts" later_start 31
+check "(the administrator accepts the clock)" ctl "clock accept"
+check "a batch committed 31 days ago cannot be taken back" refused "$kept" undo undo-ended
+check "... and is served" all_lookups
+must later_stop
+must scratch_start
+
 check "photoctl fsck finds nothing wrong" soon 20 ctl fsck
 finish

@@ -63,14 +63,6 @@ verifies() { sleep 0.5; "$bin/photoctl" audit verify "$state/log" --vkey-file "$
 leaf_count() { "$bin/photoctl" status --socket "$socket" --json | jq .leaves; }
 in_log() { tail -n +"$((${log_mark:-0} + 1))" "$scratch/photod.log" | grep -qE "$1" || { tail -5 "$scratch/photod.log"; return 1; }; }
 mark_log() { log_mark=$(wc -l <"$scratch/photod.log"); }
-soon() { # SECONDS COMMAND...
-    local end=$(($(date +%s) + $1))
-    shift
-    until "$@" >/dev/null 2>&1; do
-        [ "$(date +%s)" -lt $end ] || { "$@"; return; }
-        sleep 0.3
-    done
-}
 hup() { kill -HUP "$(scratch_pid)"; }
 
 # ---- A good state, with a district in it ----

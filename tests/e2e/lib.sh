@@ -2,7 +2,7 @@
 # Usage of each: NAME.sh BIN ROOT
 
 set -u
-bin=$1
+bin=$(realpath "$1")
 root=$2
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/photod-e2e.XXXXXX")
 passed=0
@@ -50,17 +50,61 @@ api() {
         --max-time 20 "$@"
 }
 
+# soon SECONDS COMMAND...: until it succeeds; fails with what it last said.
+soon() {
+    local end=$((SECONDS + $1))
+    shift
+    until "$@" >"$scratch/soon.out" 2>&1; do
+        [ $SECONDS -lt $end ] || { cat "$scratch/soon.out"; return 1; }
+        sleep 0.1
+    done
+}
+
+# ctl "COMMAND" [OPTION...]: of photoctl, at the local socket.
+ctl() {
+    # shellcheck disable=SC2086
+    "$bin/photoctl" $1 --socket "$socket" "${@:2}"
+}
+
+# later_start DAYS: photod, of which only the vault sees the clock so many days on, through an executable that starts
+# the real one so.  later_stop ends it.
+later_start() {
+    local faketime
+    faketime=$(find /usr/lib -name libfaketime.so.1 | head -1)
+    [ -n "$faketime" ] || { echo "libfaketime is missing" >&2; return 1; }
+    rm -rf "$scratch/later"
+    mkdir "$scratch/later" && cp "$bin/photod" "$scratch/later/" &&
+        ln -s "$bin/photod-web" "$bin/photod-intake" "$scratch/later/" &&
+        cc -o "$scratch/later/photod-vault" -x c - <<END || return 1
+#include <stdlib.h>
+#include <unistd.h>
+int main(int argc, char **argv)
+{
+    (void)argc;
+    setenv("LD_PRELOAD", "$faketime", 1);
+    setenv("FAKETIME", "+$1d", 1);
+    setenv("FAKETIME_DONT_FAKE_MONOTONIC", "1", 1);
+    execv("$bin/photod-vault", argv);
+    return 127;
+}
+END
+    bin=$scratch/later scratch_start && later=$(pgrep -x -P "$(scratch_pid)" photod-vault)
+}
+later_stop() {
+    scratch_stop
+    rm -f "/dev/shm/faketime_shm_$later" "/dev/shm/sem.faketime_sem_$later" # which a confined process cannot remove
+}
+
 # leaves: every log entry of the published tiles, one a line, as far as the checkpoint says.  Tiles may be replaced
 # meanwhile, and a kill may leave the narrower one beside the wider: of each place the widest counts.
 leaves() {
-    local size
+    local size all
     for _ in $(seq 20); do
         size=$(sed -n 2p "$state/log/checkpoint")
-        entries_below "$state/log/tile/entries" >"$scratch/entries.$BASHPID"
-        [ "$(wc -l <"$scratch/entries.$BASHPID")" -ge "$size" ] && break
+        all=$(entries_below "$state/log/tile/entries")
+        [ "$(wc -l <<<"$all")" -ge "$size" ] && break
     done
-    head -n "$size" "$scratch/entries.$BASHPID"
-    rm "$scratch/entries.$BASHPID"
+    head -n "$size" <<<"$all"
 }
 
 # The entries of a bundle are length-prefixed JSON lines; printable text is what strings would show.

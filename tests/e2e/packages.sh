@@ -268,54 +268,26 @@ check "and their spool is gone with the commit" test -z "$(ls -A "$state/spool")
 
 # ---- What nobody decides on ----
 
-faketime=$(find /usr/lib -name libfaketime.so.1 2>/dev/null | head -1)
-# Only the vault sees the later clock, through an executable that starts the real one so.
-make_later() {
-    mkdir "$scratch/later" && cp "$bin/photod" "$scratch/later/" &&
-        ln -s "$bin/photod-web" "$bin/photod-intake" "$scratch/later/" && cc -o "$scratch/later/photod-vault" -x c - <<END
-#include <stdlib.h>
-#include <unistd.h>
-int main(int argc, char **argv)
-{
-    (void)argc;
-    setenv("LD_PRELOAD", "$faketime", 1);
-    setenv("FAKETIME", "+8d", 1);
-    setenv("FAKETIME_DONT_FAKE_MONOTONIC", "1", 1);
-    execv("$bin/photod-vault", argv);
-    return 127;
+check "a package waits for decisions" said scratch_upload --roster "$scratch/roster.tsv" --photos "$scratch/pspi.zip" \
+    --taken-on "$taken_on"
+forgotten=$(batch_of "$scratch/said")
+must scratch_stop
+must scratch_start
+check "... also after a start" test "$(find "$state/spool" -mindepth 1 -maxdepth 1 -type d | wc -l)" = 2
+must scratch_stop
+check "eight days later photod starts" later_start 8
+refuse "... and no decision is taken any more" review "$forgotten" --decisions "$scratch/decisions"
+check "... the administrator accepts the clock" ctl "clock accept"
+spool_is_empty() {
+    ctl purge >/dev/null 2>&1
+    [ -z "$(ls -A "$state/spool")" ]
 }
-END
-}
-ctl() {
-    # shellcheck disable=SC2086
-    "$bin/photoctl" $1 --socket "$socket"
-}
-if [ -n "$faketime" ] && make_later; then
-    check "a package waits for decisions" said scratch_upload --roster "$scratch/roster.tsv" --photos "$scratch/pspi.zip" \
-        --taken-on "$taken_on"
-    forgotten=$(batch_of "$scratch/said")
-    must scratch_stop
-    must scratch_start
-    check "... also after a start" test "$(find "$state/spool" -mindepth 1 -maxdepth 1 -type d | wc -l)" = 2
-    must scratch_stop
-    check "eight days later photod starts" eval 'bin=$scratch/later scratch_start'
-    later=$(pgrep -x -P "$(scratch_pid)" photod-vault)
-    refuse "... and no decision is taken any more" review "$forgotten" --decisions "$scratch/decisions"
-    check "... the administrator accepts the clock" ctl "clock accept"
-    spool_is_empty() {
-        ctl purge >/dev/null 2>&1
-        [ -z "$(ls -A "$state/spool")" ]
-    }
-    check "... and what nobody decided on is gone with the night" eval 'for _ in 1 2 3 4 5 6 7 8 9 10; do
-        spool_is_empty && break; sleep 1; done; spool_is_empty'
-    key_is_gone() { leaves | grep -q "\"type\":\"erase-done\",\"batch\":\"$forgotten\",\"generation\":0"; }
-    check "... its key, too" eval 'for _ in 1 2 3 4 5 6 7 8 9 10; do key_is_gone && break; sleep 1; done; key_is_gone'
-    must scratch_stop
-    rm -f "/dev/shm/faketime_shm_$later" "/dev/shm/sem.faketime_sem_$later"
-    must scratch_start
-else
-    echo "skipped  eight days later: needs libfaketime and cc"
-fi
+check "... and what nobody decided on is gone with the night" eval 'for _ in 1 2 3 4 5 6 7 8 9 10; do
+    spool_is_empty && break; sleep 1; done; spool_is_empty'
+key_is_gone() { leaves | grep -q "\"type\":\"erase-done\",\"batch\":\"$forgotten\",\"generation\":0"; }
+check "... its key, too" eval 'for _ in 1 2 3 4 5 6 7 8 9 10; do key_is_gone && break; sleep 1; done; key_is_gone'
+must later_stop
+must scratch_start
 
 # ---- Nothing readable ----
 
