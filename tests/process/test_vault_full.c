@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/statvfs.h>
@@ -21,23 +22,31 @@
 static struct rig rig;
 static bool mounted;
 
-/* /tmp becomes a small volume, for this process and the vault only. */
+static char volume[32], filler[48];
+
+/* A small volume, for this process and the vault only. */
 static void setup(void)
 {
+    ck_assert_ptr_nonnull(mkdtemp(strcpy(volume, "/tmp/photod-volume-XXXXXX")));
+    (void)snprintf(filler, sizeof filler, "%s/filler", volume);
     mounted = !unshare(CLONE_NEWNS) && !mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) &&
-              !mount("none", "/tmp", "tmpfs", 0, VOLUME);
+              !mount("none", volume, "tmpfs", 0, VOLUME);
     if (!mounted) {
         (void)printf("skipped: cannot mount a tmpfs: %s\n", strerror(errno));
         return;
     }
     rig.ballast_mib = BALLAST;
+    rig.below = volume;
     rig_start(&rig);
 }
 
 static void teardown(void)
 {
-    if (mounted)
+    if (mounted) {
         rig_clear(&rig);
+        (void)umount2(volume, MNT_DETACH);
+    }
+    (void)rmdir(volume);
 }
 
 static uint64_t available(void)
@@ -50,7 +59,7 @@ static uint64_t available(void)
 
 static void fill_but(uint64_t bytes_left)
 {
-    int fd = open("/tmp/filler", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    int fd = open(filler, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 
     ck_assert_int_ge(fd, 0);
     ck_assert_int_eq(posix_fallocate(fd, 0, (off_t)(available() - bytes_left)), 0);
@@ -150,7 +159,7 @@ START_TEST(a_full_volume_stops_uploads_and_neither_lookups_nor_erasures)
                  (unsigned long long)((BALLAST << 20) + before - left));
     ck_assert_uint_eq(released, LOOKUPS);
 
-    ck_assert_int_eq(unlink("/tmp/filler"), 0);
+    ck_assert_int_eq(unlink(filler), 0);
     expect_ballast(true);
     ck_assert_int_eq(create_batch(&problem), MSG_BATCH_STATE);
     rig_stop(&rig);
@@ -172,7 +181,7 @@ START_TEST(without_ballast_a_full_volume_stops_lookups)
     released = look_up(LOOKUPS);
     (void)printf("without ballast: %u of %u lookups\n", released, LOOKUPS);
     ck_assert_uint_lt(released, LOOKUPS);
-    ck_assert_int_eq(unlink("/tmp/filler"), 0);
+    ck_assert_int_eq(unlink(filler), 0);
     ck_assert_uint_eq(look_up(AT_A_TIME), AT_A_TIME);
     rig_stop(&rig);
 }

@@ -232,11 +232,12 @@ void rig_start(struct rig *r)
                       .law = CHANNEL_CLOSED,
                       .office = CHANNEL_CLOSED,
                       .clock_library = r->clock_library,
-                      .ballast_mib = r->ballast_mib};
+                      .ballast_mib = r->ballast_mib,
+                      .below = r->below};
     r->ctl = CHANNEL_CLOSED;
     for (unsigned i = 0; i < RIG_WORKERS; i++)
         r->workers[i] = CHANNEL_CLOSED;
-    (void)snprintf(r->dir, sizeof r->dir, "/tmp/photod-vault-XXXXXX");
+    (void)snprintf(r->dir, sizeof r->dir, "%s/photod-vault-XXXXXX", r->below ? r->below : "/tmp");
     ck_assert_ptr_nonnull(mkdtemp(r->dir));
     (void)write_config(r, config, sizeof config);
     init_state(r);

@@ -17,6 +17,7 @@
  * vault's; channel_send() lets it say anything.
  */
 struct rig {
+    const char *below; /* where its directory is made; NULL: /tmp; set before rig_start() */
     char dir[64];
     pid_t pid;
     struct channel control; /* the parent's end */
