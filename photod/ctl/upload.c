@@ -101,10 +101,11 @@ static enum ctl_exit show_roster(const struct upload_command *c, const json_t *a
     }
     (void)printf("%s.\n", json_text(answer, "format"));
     (void)printf("Roster of district %s: %" PRIu64 " lines, %" PRIu64 " in, %" PRIu64 " out, %" PRIu64
-                 " blank, %" PRIu64 " refused; %" PRIu64 " withdrawn since the last.\n",
+                 " blank, %" PRIu64 " refused; %" PRIu64 " %s.\n",
                  c->district, json_number(answer, "lines"), json_number(answer, "in"),
                  json_number(answer, "out"), json_number(answer, "blank"), json_number(answer, "refused"),
-                 json_number(answer, "withdrawn"));
+                 json_number(answer, "withdrawn"),
+                 c->dry_run ? "would be withdrawn" : "withdrawn since the last");
     return show_rows(c, answer);
 }
 
@@ -152,7 +153,8 @@ static enum ctl_exit send_roster(const struct upload_command *c)
     return show_roster(c, a.json);
 }
 
-/* The same file once more, for this batch: a package's index names children as the roster does. */
+/* The same file once more, for this batch: a package's index names children as the roster does.  A dry run,
+ * which sends it only here, shows what would become of it. */
 static enum ctl_exit send_batch_roster(const struct upload_command *c, const char *batch)
 {
     const struct http_body body = {.type = is_csv(c->roster) ? "text/csv" : "text/tab-separated-values",
@@ -161,7 +163,8 @@ static enum ctl_exit send_batch_roster(const struct upload_command *c, const cha
     char path[PATH_TEXT];
 
     TRY_CTL(say_path(path, c, batch, "roster"));
-    return ask(&a, c, "PUT", path, &body);
+    TRY_CTL(ask(&a, c, "PUT", path, &body));
+    return c->dry_run ? show_roster(c, a.json) : CTL_OK;
 }
 
 /* Percent-encoded; check() saw to its length. */
@@ -384,7 +387,7 @@ enum ctl_exit command_upload(int argc, char **argv)
         OPTION_TEXT("batch", "ID", c.batch, "A batch sent before."),
         OPTION_FLAG("commit", c.commit, "Commit the batch: from then on its photos are served."),
         OPTION_FLAG("dry-run", c.dry_run,
-                    "Judge the photos and show the report, but store nothing; a roster is only read."),
+                    "Judge roster and photos and show what they would do, but store nothing."),
         OPTION_FLAG("undo", c.undo, "Take the whole batch back."),
         OPTION_FLAG("show", c.show, "Show the batch's state and report."),
         OPTION_FLAG("all-rows", c.all_rows, "Show the good rows too."),

@@ -21,7 +21,7 @@ static bool takes_roster(struct vault *v, const unsigned char *id, const struct 
 }
 
 enum err batch_roster_may(struct vault *v, struct asker to, const struct shape_roster_open *ask,
-                          struct actor *a, unsigned char id[static SUBJECT_BYTES])
+                          struct actor *a, unsigned char id[static SUBJECT_BYTES], bool *dry_run)
 {
     CLEANUP(batch_asked) struct batch_asked found = {.to = to};
     struct shape_batch_name name = {.key = ""};
@@ -32,6 +32,7 @@ enum err batch_roster_may(struct vault *v, struct asker to, const struct shape_r
     memcpy(name.batch, ask->batch, sizeof name.batch);
     TRY(batch_find(v, &found, &name));
     *a = found.actor;
+    *dry_run = found.record.dry_run != 0;
     memcpy(id, found.id, sizeof found.id);
     if (takes_roster(v, id, &found.record))
         return OK;
@@ -86,8 +87,8 @@ enum err batch_roster_write(struct vault *v, const unsigned char id[static SUBJE
     return OK;
 }
 
-enum err batch_roster_load(struct crosswalk **out, struct vault *v,
-                           const unsigned char id[static SUBJECT_BYTES], const struct dek *dek)
+/* All of it: HEADER bytes, then the rows. */
+static enum err read_rows(struct buf **out, struct vault *v, const unsigned char *id, const struct dek *dek)
 {
     CLEANUP(buf) struct buf *rows = NULL;
     unsigned char spool[SPOOL_ID_BYTES];
@@ -103,8 +104,29 @@ enum err batch_roster_load(struct crosswalk **out, struct vault *v,
         return ERR_CORRUPT;
     for (uint32_t number = 1; buf_len(rows) < len + HEADER; number++)
         TRY(spool_read(v, spool, dek, number, rows));
-    return buf_len(rows) == len + HEADER ? crosswalk_new(out, buf_bytes(rows) + HEADER, (size_t)len)
-                                         : ERR_CORRUPT;
+    if (buf_len(rows) != len + HEADER)
+        return ERR_CORRUPT;
+    *out = TAKE(rows);
+    return OK;
+}
+
+enum err batch_roster_load(struct crosswalk **out, struct vault *v,
+                           const unsigned char id[static SUBJECT_BYTES], const struct dek *dek)
+{
+    CLEANUP(buf) struct buf *rows = NULL;
+
+    TRY(read_rows(&rows, v, id, dek));
+    return crosswalk_new(out, buf_bytes(rows) + HEADER, buf_len(rows) - HEADER);
+}
+
+enum err batch_roster_foretell(struct foretold **out, struct vault *v,
+                               const unsigned char id[static SUBJECT_BYTES], const struct dek *dek,
+                               const char *district)
+{
+    CLEANUP(buf) struct buf *rows = NULL;
+
+    TRY(read_rows(&rows, v, id, dek));
+    return foretold_new(out, &rows, HEADER, district);
 }
 
 void batch_roster_remove(struct vault *v, const unsigned char id[static SUBJECT_BYTES])

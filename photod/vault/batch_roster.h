@@ -3,12 +3,13 @@
 
 #include "photod/vault/batch.h"
 #include "photod/vault/crosswalk.h"
+#include "photod/vault/foretold.h"
 #include "photod/vault/spool.h"
 
 /*
- * The roster that comes with a batch, to find its children by name: never in
- * the store, but in a spool of its own beside the batch's, sealed under the
- * key of the batch's upload and gone with it.
+ * The roster that comes with a batch, to find its children by name, and for a
+ * dry run to foretell what it would change: never in the store, but in a spool of its own beside the batch's,
+ * sealed under the key of the batch's upload and gone with it.
  */
 
 /* The spool of a batch's roster; of such a spool, the batch. */
@@ -17,7 +18,7 @@ void batch_roster_spool(unsigned char out[static SPOOL_ID_BYTES],
 
 /* Whether the batch named takes a roster now; else the answer was sent. */
 MUST_CHECK enum err batch_roster_may(struct vault *v, struct asker to, const struct shape_roster_open *ask,
-                                     struct actor *a, unsigned char id[static SUBJECT_BYTES]);
+                                     struct actor *a, unsigned char id[static SUBJECT_BYTES], bool *dry_run);
 /* Adds to a batch of the store that this batch now has a roster.  Expected: ERR_DENIED, it takes none any
  * more. */
 MUST_CHECK enum err batch_roster_put(struct vault *v, struct store_batch *b,
@@ -28,6 +29,10 @@ MUST_CHECK enum err batch_roster_write(struct vault *v, const unsigned char id[s
 /* dek: of the batch's chunks.  Expected: ERR_NOTFOUND, none came with it whole. */
 MUST_CHECK enum err batch_roster_load(struct crosswalk **out, struct vault *v,
                                       const unsigned char id[static SUBJECT_BYTES], const struct dek *dek);
+/* The same rows as what they would change, for a dry run; district: the batch's. */
+MUST_CHECK enum err batch_roster_foretell(struct foretold **out, struct vault *v,
+                                          const unsigned char id[static SUBJECT_BYTES], const struct dek *dek,
+                                          const char *district);
 void batch_roster_remove(struct vault *v, const unsigned char id[static SUBJECT_BYTES]);
 
 #endif

@@ -28,9 +28,10 @@ static bool digest_entry(struct vault *v, unsigned char digest[static SUBJECT_BY
  * again. */
 static bool is_stored_already(struct vault *v, struct staging *s, struct entry *e)
 {
+    const struct photo_batch batch = staging_batch(s);
     bool same = false;
 
-    return !photo_judge_same(v, &s->record, &e->verdict, &same) && same;
+    return !photo_judge_same(v, &batch, &e->verdict, &same) && same;
 }
 
 void staging_zip_bytes(struct vault *v, struct peer *p, struct message *m)
@@ -99,12 +100,12 @@ static void photo_job_free(struct photo_job *j)
 
 static enum err photo_submit(struct vault *v, struct photo_job *j)
 {
-    struct staging *s = v->staging;
+    const struct photo_batch batch = staging_batch(v->staging);
 
     job_clear(&j->job);
     TRY(store_batch_new(&j->job.batch));
     j->decided = j->verdict;
-    TRY(photo_decide(v, j->job.batch, s->id, &s->record, s->row_dek, &j->decided, j->taken_on, j->pictures));
+    TRY(photo_decide(v, j->job.batch, &batch, &j->decided, j->taken_on, j->pictures));
     return committer_submit(v->committer, &j->job);
 }
 

@@ -1,6 +1,7 @@
 /* What the ZIP lists, whose pictures they are, and which of them may be read. */
 #include <string.h>
 #include "photod/base/log.h"
+#include "photod/vault/batch_roster.h"
 #include "photod/vault/index.h"
 #include "photod/vault/summary.h"
 #include "photod/vault/worker.h"
@@ -101,7 +102,9 @@ static enum err resume_visit(void *context, const unsigned char *key, size_t key
 
 static enum err judge_child(struct vault *v, struct staging *s, struct entry *e)
 {
-    TRY(photo_judge(v, &s->record, &e->verdict, s->record.taken_on));
+    const struct photo_batch batch = staging_batch(s);
+
+    TRY(photo_judge(v, &batch, &e->verdict, s->record.taken_on));
     if (e->verdict.outcome != OUTCOME_STORED)
         e->phase = VERDICT;
     return OK;
@@ -151,11 +154,23 @@ static enum err mark_duplicates(struct staging *s)
     return OK;
 }
 
+/* A roster that is lost must be sent again: without it the report would foretell something else. */
+static enum err foretell(struct vault *v, struct staging *s, bool *needs_roster)
+{
+    enum err e = OK;
+
+    if (s->record.dry_run && s->record.roster && !s->foretold)
+        e = batch_roster_foretell(&s->foretold, v, s->id, s->dek, s->record.district);
+    *needs_roster = e == ERR_NOTFOUND;
+    return *needs_roster ? OK : e;
+}
+
 static enum err take_listing(struct vault *v, struct staging *s, const struct bulk *table, uint32_t files,
                              bool *needs_roster)
 {
     TRY(take_files(s, table, files));
-    if (s->indexed)
+    TRY(foretell(v, s, needs_roster));
+    if (s->indexed && !*needs_roster)
         TRY(index_judge(v, s, needs_roster));
     if (*needs_roster)
         return OK;
@@ -175,6 +190,8 @@ void listing_forget(struct staging *s)
 {
     free(s->entries);
     s->entries = NULL;
+    foretold_free(s->foretold);
+    s->foretold = NULL;
     s->files = s->count = s->rowed = s->stored = s->review = 0;
     if (s->index.bytes)
         bulk_unmap(&s->index);

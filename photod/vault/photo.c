@@ -81,17 +81,18 @@ static enum err judge_loaded(struct vault *v, struct store_batch *b, const struc
     return OK;
 }
 
-enum err photo_judge(struct vault *v, const struct shape_batch_record *batch, struct verdict *verdict,
+enum err photo_judge(struct vault *v, const struct photo_batch *batch, struct verdict *verdict,
                      struct date taken_on)
 {
     CLEANUP(student) struct student s = {.answer_count = 0};
 
     TRY(student_load(&s, v, verdict->state_id));
-    return judge_loaded(v, NULL, &s, batch, taken_on, verdict);
+    TRY(foretold_lay(batch->foretold, v, &s, verdict->state_id));
+    return judge_loaded(v, NULL, &s, batch->record, taken_on, verdict);
 }
 
 /* A file keeps the date under which it was stored first: sent again with a later one it gets no younger. */
-enum err photo_judge_same(struct vault *v, const struct shape_batch_record *batch, struct verdict *verdict,
+enum err photo_judge_same(struct vault *v, const struct photo_batch *batch, struct verdict *verdict,
                           bool *same)
 {
     CLEANUP(student) struct student s = {.answer_count = 0};
@@ -104,6 +105,7 @@ enum err photo_judge_same(struct vault *v, const struct shape_batch_record *batc
 
     *same = false;
     TRY(student_load(&s, v, verdict->state_id));
+    TRY(foretold_lay(batch->foretold, v, &s, verdict->state_id));
     e = student_current(&s, v, law_today(clock_wall_ms()), NULL, &current, &expired);
     if (e)
         return e == ERR_NOTFOUND ? OK : e;
@@ -113,7 +115,7 @@ enum err photo_judge_same(struct vault *v, const struct shape_batch_record *batc
     if (!*same)
         return OK;
     verdict->outcome = OUTCOME_ALREADY_STORED;
-    if (date_compare(current.taken_on, batch->taken_on) != 0) {
+    if (date_compare(current.taken_on, batch->record->taken_on) != 0) {
         date_format(date, current.taken_on);
         verdict_note(verdict, "It is stored as taken %s.", date);
     }
@@ -273,18 +275,18 @@ static enum err put_photo(struct vault *v, struct store_batch *b, const struct s
     return leaf_add(&l, v, b, NULL);
 }
 
-enum err photo_decide(struct vault *v, struct store_batch *b, const unsigned char *batch_id,
-                      const struct shape_batch_record *batch, const struct dek *batch_dek,
+enum err photo_decide(struct vault *v, struct store_batch *b, const struct photo_batch *batch,
                       struct verdict *verdict, struct date taken_on, const int pictures[static 3])
 {
     CLEANUP(student) struct student s = {.answer_count = 0};
 
     TRY(student_load(&s, v, verdict->state_id));
     TRY(student_expect(&s, b));
-    TRY(judge_loaded(v, b, &s, batch, taken_on, verdict));
-    if (verdict->outcome == OUTCOME_STORED && batch->dry_run)
+    TRY(foretold_lay(batch->foretold, v, &s, verdict->state_id));
+    TRY(judge_loaded(v, b, &s, batch->record, taken_on, verdict));
+    if (verdict->outcome == OUTCOME_STORED && batch->record->dry_run)
         verdict->outcome = OUTCOME_WOULD_BE_STORED;
     if (verdict->outcome == OUTCOME_STORED)
-        TRY(put_photo(v, b, &s, batch_id, taken_on, verdict, pictures));
-    return row_put(b, batch_id, batch_dek, verdict);
+        TRY(put_photo(v, b, &s, batch->id, taken_on, verdict, pictures));
+    return row_put(b, batch->id, batch->row_dek, verdict);
 }

@@ -5,6 +5,7 @@
 #include "lawapi/outcome.h"
 #include "lawapi/same_picture.h"
 #include "photod/vault/batch.h"
+#include "photod/vault/foretold.h"
 #include "photod/vault/photo_name.h"
 
 /*
@@ -26,12 +27,20 @@ struct verdict {
 /* Adds a few words to the note; what does not fit is left out. */
 void verdict_note(struct verdict *verdict, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* The batch that photos are judged for. */
+struct photo_batch {
+    const unsigned char *id;
+    const struct shape_batch_record *record;
+    const struct dek *row_dek;
+    const struct foretold *foretold; /* of a dry run with a roster; else NULL */
+};
+
 /* Whether a photo of this child may be stored in this batch, before its bytes are read: outcome STORED if so.
  */
-MUST_CHECK enum err photo_judge(struct vault *v, const struct shape_batch_record *batch,
-                                struct verdict *verdict, struct date taken_on);
+MUST_CHECK enum err photo_judge(struct vault *v, const struct photo_batch *batch, struct verdict *verdict,
+                                struct date taken_on);
 /* Whether the child's photo was made from the file of this digest; then that is the verdict. */
-MUST_CHECK enum err photo_judge_same(struct vault *v, const struct shape_batch_record *batch,
+MUST_CHECK enum err photo_judge_same(struct vault *v, const struct photo_batch *batch,
                                      struct verdict *verdict, bool *same);
 
 /* The row of that index, as it was put.  Expected: ERR_CORRUPT. */
@@ -48,8 +57,7 @@ MUST_CHECK enum err rows_put(struct store_batch *b, const unsigned char *batch_i
  * alone.  verdict->outcome says which.  pictures: the workers' three
  * memfds.  Expected: ERR_MALFORMED, what came is no such rendition.
  */
-MUST_CHECK enum err photo_decide(struct vault *v, struct store_batch *b, const unsigned char *batch_id,
-                                 const struct shape_batch_record *batch, const struct dek *batch_dek,
+MUST_CHECK enum err photo_decide(struct vault *v, struct store_batch *b, const struct photo_batch *batch,
                                  struct verdict *verdict, struct date taken_on, const int pictures[static 3]);
 
 #endif

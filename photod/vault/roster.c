@@ -28,6 +28,7 @@ struct roster_job {
     struct asker to;
     struct actor actor;
     bool goes_with_batch; /* then nothing is applied: its rows go into that batch's spool */
+    bool foretells;       /* and the report says what would be: the batch is a dry run */
     unsigned char batch[SUBJECT_BYTES];
     struct dek *batch_dek;
     char media[64];
@@ -74,11 +75,12 @@ void answer_roster_open(struct vault *v, struct peer *p, struct message *m)
     unsigned char id[SPOOL_ID_BYTES], batch[SUBJECT_BYTES] = {0};
     struct upload_plan plan = {.spool_id = id, .length = ask->length, .media = ask->media};
     struct dek *d = NULL;
+    bool dry_run = false;
     struct upload *u;
     struct actor a;
     enum err e;
 
-    if (ask->batch[0] ? batch_roster_may(v, to, ask, &a, batch)
+    if (ask->batch[0] ? batch_roster_may(v, to, ask, &a, batch, &dry_run)
                       : auth_key(v, to, ask->key, ask->district, ask->source, &a))
         return;
     if (!ask->length || ask->length > ROSTER_MAX) {
@@ -101,6 +103,7 @@ void answer_roster_open(struct vault *v, struct peer *p, struct message *m)
         return;
     }
     u->goes_with_batch = ask->batch[0] != '\0';
+    u->foretells = dry_run;
     memcpy(u->batch, batch, sizeof u->batch);
     upload_ready(v, to, u, 0);
 }
@@ -133,6 +136,7 @@ void roster_start(struct vault *v, struct asker to, struct upload *u)
         r->vault = v;
         r->to = to;
         r->goes_with_batch = u->goes_with_batch;
+        r->foretells = u->foretells;
         memcpy(r->batch, u->batch, sizeof r->batch);
         r->actor = u->actor;
         r->fd = r->table_fd = -1;
@@ -219,9 +223,11 @@ static enum err write_rows(struct job *j)
     return batch_roster_write(r->vault, r->batch, r->batch_dek, r->apply.table.bytes, r->apply.table.len);
 }
 
-/* Its rows stand in the spool before the batch says that it has them. */
+/* Its rows stand in the spool before the batch says that it has them.  What they would change is left undone.
+ */
 static enum err go_with_batch(struct vault *v, struct roster_job *r)
 {
+    TRY(store_batch_new(&r->job.batch));
     if (!r->batch_dek)
         TRY(dek_load(v, r->batch, BATCH_CHUNKS, &r->batch_dek));
     TRY(batch_roster_put(v, r->job.batch, r->batch));
@@ -235,9 +241,10 @@ static enum err submit(struct vault *v, struct roster_job *r)
     struct leaf l;
 
     job_clear(&r->job);
-    r->job.batch = TAKE(r->apply.batch);
     if (r->goes_with_batch)
         TRY(go_with_batch(v, r));
+    else
+        r->job.batch = TAKE(r->apply.batch);
     leaf_begin(&l, r->goes_with_batch ? "batch-roster" : "roster");
     leaf_actor(&l, v, &r->actor);
     if (r->goes_with_batch)
@@ -277,7 +284,7 @@ static void check(struct vault *v, struct roster_job *r, enum err e)
 static void decide(struct vault *v, struct roster_job *r)
 {
     r->deciding = true;
-    check(v, r, roster_apply_begin(&r->apply, r->table_fd, &r->summary, r->goes_with_batch));
+    check(v, r, roster_apply_begin(&r->apply, r->table_fd, &r->summary, r->goes_with_batch && !r->foretells));
 }
 
 bool rosters_decide(struct vault *v)
@@ -319,7 +326,7 @@ static void roster_done(struct vault *v, struct job *j)
     }
     a->report.leaf = j->outcome.first_leaf;
     answer(v, r->to, MSG_ROSTER_REPORT, &a->report, &fd, 1);
-    if (a->erases)
+    if (a->erases && !r->goes_with_batch)
         erasures_finish(v);
     roster_free(v, r);
 }

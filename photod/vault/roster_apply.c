@@ -8,9 +8,8 @@
 #include "lawapi/note.h"
 #include "lawapi/outcome.h"
 #include "photod/base/clock.h"
-#include "photod/vault/auth.h"
+#include "photod/vault/roster_row.h"
 #include "photod/vault/student.h"
-#include "photod/vault/worker.h"
 
 #define TABLE_MAX  (256u << 20)
 #define REPORT_MAX (64u << 20)
@@ -39,45 +38,14 @@ static uint32_t *id_place(struct roster_apply *a, const char *state_id)
 
 /* ---- One row ---- */
 
-static enum outcome judge_row(const struct actor *actor, const struct shape_roster_row *row)
-{
-    if (row->fault[0])
-        return worker_fault(row->fault, OUTCOME_ROW_ENCODING);
-    if (strcmp(row->district, actor->district) != 0)
-        return OUTCOME_DISTRICT_MISMATCH;
-    if (!is_state_id(row->state_id))
-        return OUTCOME_STATE_ID_MALFORMED;
-    if (row->opt_in > CONSENT_OUT)
-        return OUTCOME_OPT_IN_MALFORMED;
-    return OUTCOME_ACCEPTED;
-}
-
 static enum err put_student(struct vault *v, struct store_batch *b, const struct student *s,
                             const struct shape_roster_row *row)
 {
-    CLEANUP(heap) struct shape_student_record *r = calloc(1, sizeof *r);
     CLEANUP(buf) struct buf *plain = NULL;
     CLEANUP(dek) struct dek *d = NULL;
-    struct pack p;
     enum err e;
 
-    if (!r)
-        return ERR_NOMEM;
-    memcpy(r->state_id, row->state_id, sizeof r->state_id);
-    memcpy(r->last, row->last, sizeof r->last);
-    memcpy(r->first, row->first, sizeof r->first);
-    memcpy(r->middle, row->middle, sizeof r->middle);
-    memcpy(r->gender, row->gender, sizeof r->gender);
-    r->born = row->born;
-    memcpy(r->district, row->district, sizeof r->district);
-    memcpy(r->school, row->school, sizeof r->school);
-    memcpy(r->grade, row->grade, sizeof r->grade);
-    memcpy(r->homeroom, row->homeroom, sizeof r->homeroom);
-    r->filed_ms = (uint64_t)clock_wall_ms();
-    TRY(buf_new(&plain, 4096));
-    p = PACK(plain);
-    pack_student_record(&p, r);
-    TRY(pack_end(&p));
+    TRY(roster_row_student(&plain, row));
     e = dek_load(v, s->sid, 0, &d);
     if (e == ERR_NOTFOUND)
         e = dek_make(v, b, s->sid, 0, &d);
@@ -85,16 +53,10 @@ static enum err put_student(struct vault *v, struct store_batch *b, const struct
     return record_put(v, b, KIND_STUDENT, SEAL_STUDENT, s->sid, d, plain);
 }
 
-/* A row of answers only has no name: it neither makes nor changes a record. */
-static bool has_name(const struct shape_roster_row *row)
-{
-    return row->last[0] != '\0';
-}
-
 static enum err apply_opted_in(struct vault *v, struct roster_apply *a, const struct student *s,
                                const struct shape_roster_row *row, uint32_t *notes)
 {
-    if (has_name(row))
+    if (roster_row_has_name(row))
         return put_student(v, a->batch, s, row);
     if (!record_is_there(&s->details))
         *notes |= BIT(NO_NAME);
@@ -104,13 +66,11 @@ static enum err apply_opted_in(struct vault *v, struct roster_apply *a, const st
 static enum err apply_answer(struct vault *v, struct roster_apply *a, struct student *s,
                              const struct shape_roster_row *row, uint32_t *notes)
 {
-    struct consent_entry entry = {
-        .answer = (enum consent_answer)row->opt_in, .on = row->opt_in_on, .filed = a->today};
+    struct consent_entry entry = roster_row_answer(row, a->today);
     enum consent_state state;
 
-    if (!has_name(row) && !s->answer_count)
+    if (!roster_row_has_name(row) && !s->answer_count)
         *notes |= BIT(NEVER_LISTED);
-    memcpy(entry.district, row->district, sizeof entry.district);
     TRY(student_expect(s, a->batch));
     TRY(student_add_answer(s, v, a->batch, &entry));
     state = student_consent(s, v, a->today);
@@ -154,7 +114,7 @@ static enum err report_row(struct roster_apply *a, const struct shape_roster_row
 static enum err list_row(struct roster_apply *a, const struct actor *actor,
                          const struct shape_roster_row *row)
 {
-    enum outcome o = judge_row(actor, row);
+    enum outcome o = roster_row_judge(row, actor->district);
 
     if (++a->report.lines > ROSTER_ROWS_MAX)
         return ERR_MALFORMED;
@@ -166,7 +126,7 @@ static enum err list_row(struct roster_apply *a, const struct actor *actor,
 static enum err take_row(struct roster_apply *a, struct vault *v, const struct actor *actor,
                          const struct shape_roster_row *row)
 {
-    enum outcome o = judge_row(actor, row);
+    enum outcome o = roster_row_judge(row, actor->district);
     uint32_t notes = row->notes, *id = o == OUTCOME_ACCEPTED ? id_place(a, row->state_id) : NULL;
 
     if (id && *id & ID_MIXED) {

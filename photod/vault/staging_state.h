@@ -49,8 +49,9 @@ struct imaging {
 struct staging {
     unsigned char id[SUBJECT_BYTES];
     struct shape_batch_record record;
-    struct dek *dek;     /* of the chunks */
-    struct dek *row_dek; /* of the report */
+    struct dek *dek;           /* of the chunks */
+    struct dek *row_dek;       /* of the report */
+    struct foretold *foretold; /* of a dry run with a roster: what that would change; else NULL */
 
     uint64_t zip_worker; /* peer id; 0: none */
     unsigned opens;
@@ -71,6 +72,12 @@ struct staging {
     bool broken;     /* gave up until the next wake: the disk refused */
     struct imaging imaging[IMAGES_MAX];
 };
+
+/* For judging its photos. */
+static inline struct photo_batch staging_batch(const struct staging *s)
+{
+    return (struct photo_batch){s->id, &s->record, s->row_dek, s->foretold};
+}
 
 /* Whatever can go on, does.  The batch may be finished and gone afterwards. */
 void staging_pump(struct vault *v);

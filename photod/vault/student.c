@@ -199,17 +199,24 @@ static void forget_oldest(struct student *s)
     s->answer_count--;
 }
 
+bool student_hear(struct student *s, const struct consent_entry *e)
+{
+    if (!is_news(s, e))
+        return false;
+    if (s->answer_count == CONSENT_MAX)
+        forget_oldest(s);
+    s->answers[s->answer_count++] = *e;
+    return true;
+}
+
 enum err student_add_answer(struct student *s, struct vault *v, struct store_batch *b,
                             const struct consent_entry *e)
 {
     static const char *const names[] = {"blank", "in", "out"};
     struct leaf l;
 
-    if (!is_news(s, e))
+    if (!student_hear(s, e))
         return OK;
-    if (s->answer_count == CONSENT_MAX)
-        forget_oldest(s);
-    s->answers[s->answer_count++] = *e;
     TRY(put_answers(v, b, s));
     leaf_begin(&l, "consent");
     leaf_text(&l, "district", e->district);

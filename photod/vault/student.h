@@ -51,6 +51,8 @@ MUST_CHECK enum err student_expect(const struct student *s, struct store_batch *
 /* Whether this district ever answered for the child. */
 bool student_is_of(const struct student *s, const char *district);
 
+/* Adds an answer to the history in memory; false: the history holds it already. */
+bool student_hear(struct student *s, const struct consent_entry *e);
 /* Adds an answer to the history and to the batch, with its leaf, unless the history holds it already. */
 MUST_CHECK enum err student_add_answer(struct student *s, struct vault *v, struct store_batch *b,
                                        const struct consent_entry *e);

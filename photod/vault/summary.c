@@ -13,8 +13,8 @@ struct counting {
     struct job job;
     struct date today;
     unsigned char (*sids)[SID_BYTES];
-    size_t count, max, at;
-    struct filed { /* the files that name a child, by State ID */
+    size_t count, max, at; /* at: beyond count, of the children that a dry run's roster names */
+    struct filed {         /* the files that name a child, by State ID */
         const struct verdict *verdict;
         bool counted;
     } * files;
@@ -174,21 +174,59 @@ static enum err count_known(struct vault *v, struct staging *s, struct counting 
     return OK;
 }
 
-static enum err count_child(struct vault *v, struct staging *s, struct counting *c, const unsigned char *sid)
+static enum err count_loaded(struct vault *v, struct staging *s, struct counting *c,
+                             const struct student *child)
 {
     CLEANUP(heap) struct shape_student_record *details = calloc(1, sizeof *details);
+    enum err e = details ? student_details(child, details) : ERR_NOMEM;
+
+    if (!e)
+        e = count_known(v, s, c, child, details);
+    if (details)
+        explicit_bzero(details, sizeof *details);
+    return e;
+}
+
+static enum err lay_foretold(struct vault *v, const struct staging *s, struct student *child)
+{
+    CLEANUP(heap) struct shape_student_record *details = calloc(1, sizeof *details);
+    enum err e = details ? student_details(child, details) : ERR_NOMEM;
+
+    if (!e)
+        e = foretold_lay(s->foretold, v, child, details->state_id);
+    if (details)
+        explicit_bzero(details, sizeof *details);
+    return e;
+}
+
+static enum err count_child(struct vault *v, struct staging *s, struct counting *c, const unsigned char *sid)
+{
     CLEANUP(student) struct student child = {.answer_count = 0};
+    enum err e = student_load_sid(&child, v, sid);
+
+    if (!e && s->foretold)
+        e = lay_foretold(v, s, &child);
+    if (!e)
+        e = count_loaded(v, s, c, &child);
+    return e == ERR_NOTFOUND || e == ERR_CORRUPT ? OK : e; /* erased meanwhile; damaged: photoctl fsck */
+}
+
+/* A child whom only the roster of a dry run makes known. */
+static enum err count_new(struct vault *v, struct staging *s, struct counting *c, size_t index)
+{
+    CLEANUP(student) struct student child = {.answer_count = 0};
+    char state_id[STATE_ID_TEXT];
     enum err e;
 
-    if (!details)
-        return ERR_NOMEM;
-    e = student_load_sid(&child, v, sid);
+    foretold_child(s->foretold, index, state_id);
+    e = student_load(&child, v, state_id);
+    if (!e && record_is_there(&child.details))
+        return OK; /* counted by its record */
     if (!e)
-        e = student_details(&child, details);
+        e = foretold_lay(s->foretold, v, &child, state_id);
     if (!e)
-        e = count_known(v, s, c, &child, details);
-    explicit_bzero(details, sizeof *details);
-    return e == ERR_NOTFOUND || e == ERR_CORRUPT ? OK : e; /* erased meanwhile; damaged: photoctl fsck */
+        e = count_loaded(v, s, c, &child);
+    return e == ERR_NOTFOUND || e == ERR_CORRUPT ? OK : e;
 }
 
 /* What is left is of children of whom the vault knows no school. */
@@ -280,14 +318,15 @@ static void step_done(struct vault *v, struct job *job);
 /* A step that only counts is a job without a batch: it lets the doors have their turn. */
 static enum err step(struct vault *v, struct staging *s, struct counting *c)
 {
-    size_t end = c->at + CHILDREN_A_STEP < c->count ? c->at + CHILDREN_A_STEP : c->count;
+    size_t all = c->count + foretold_count(s->foretold),
+           end = c->at + CHILDREN_A_STEP < all ? c->at + CHILDREN_A_STEP : all;
 
     job_clear(&c->job);
     c->job = (struct job){.lane = LANE_BULK, .done = step_done};
-    if (c->at == c->count)
+    if (c->at == all)
         TRY(write_tables(s, c));
     for (; c->at < end; c->at++)
-        TRY(count_child(v, s, c, c->sids[c->at]));
+        TRY(c->at < c->count ? count_child(v, s, c, c->sids[c->at]) : count_new(v, s, c, c->at - c->count));
     return committer_submit(v->committer, &c->job);
 }
 

@@ -28,6 +28,7 @@ struct upload {
     bool is_roster;
     char media[64];       /* of a roster */
     bool goes_with_batch; /* a roster: not for the families' answers, but to find this batch's children */
+    bool foretells;       /* and that one is a dry run */
     unsigned char batch[SUBJECT_BYTES];
 };
 

@@ -22,14 +22,24 @@ must scratch_district
 must scratch_init
 must scratch_start
 must scratch_principals
-must scratch_upload --roster "$scratch/roster.tsv" >/dev/null
 truth() { awk -F'\t' "\$1 != \"state_id\" && ($1)" "$scratch/expected.tsv" | wc -l; }
 stored=$(truth '$2 == "IN" && $4 != "none" && $4 != "corrupt"')
 taken_on=$(date -d '30 days ago' +%F)
 
 # ---- Dry run ----
 
+students_are() { [ "$(ctl status --json | jq .students)" = "$1" ]; }
+schools_of() { batch_is "$1" '[.schools, .renewals]'; }
+check "roster and photos are tried together" send both --roster "$scratch/roster.tsv" --taken-on "$taken_on" --dry-run
+check "... and what would be stored goes by the roster's answers" test "$(count both would-be-stored)" = "$stored"
+check "... of which the repository has none" eval 'students_are 0 && photos_are 0'
+both=$batch
+must scratch_upload --roster "$scratch/roster.tsv" >"$scratch/roster.txt"
+roster_line() { sed -n 's/^Roster of .*: \([0-9].*;\).*/\1/p' "$scratch/$1.txt"; }
+check "... the roster itself is foretold, too" eval '[ -n "$(roster_line roster)" ] && [ "$(roster_line both)" = "$(roster_line roster)" ]'
 check "a dry run is judged" send dry --taken-on "$taken_on" --dry-run
+check "... by the answers in the repository, and comes to the same rows" diff "$scratch/both.tsv" "$scratch/dry.tsv"
+check "... and the same counts per school" eval '[ "$(schools_of "$both")" = "$(schools_of "$batch")" ]'
 check "... says what would be stored" test "$(count dry would-be-stored)" = "$stored"
 check "... and that nothing is" said dry 'dry run: nothing is stored'
 check "... which is so" photos_are 0

@@ -494,6 +494,121 @@ START_TEST(a_dry_run_judges_everything_and_stores_nothing)
 }
 END_TEST
 
+/* A roster that changes what the store knows: of each child of it, what the family answers now. */
+#define FORETOLD 12
+
+static int changed_roster(void)
+{
+    static const unsigned char answers[FORETOLD] = {2, 0, 1, 1, 1, 1, 1, 2, 0, 1, 1, 1};
+    CLEANUP(buf) struct buf *b = NULL;
+    struct pack p;
+
+    ck_assert_int_eq(buf_new(&b, 1u << 20), OK);
+    p = PACK(b);
+    for (uint32_t n = 0; n < FORETOLD; n++) {
+        struct shape_roster_row row = {.line = n + 2, .district = RIG_DISTRICT, .last = "Doe", .first = "Jo"};
+
+        rig_state_id(row.state_id, n);
+        row.opt_in = answers[n];
+        row.opt_in_on = law_today(clock_wall_ms());
+        if (n == 10) /* an answer of a child that no roster named */
+            row.last[0] = row.first[0] = '\0';
+        if (n == 11) /* lines that contradict each other */
+            (void)snprintf(row.fault, sizeof row.fault, "state-id-repeated");
+        pack_roster_row(&p, &row);
+    }
+    ck_assert_int_eq(pack_end(&p), OK);
+    return rig_bulk(buf_bytes(b), buf_len(b));
+}
+
+/* Sends it, for a batch or (NULL) in earnest. */
+static struct shape_roster_report send_changed(const struct shape_batch_name *batch)
+{
+    struct shape_roster_open open = rig_roster_open(&rig);
+    struct shape_upload_chunk chunk = {.upload = 0};
+    CLEANUP(message) struct message m = MESSAGE_NONE;
+    struct channel *worker;
+    uint32_t question;
+
+    if (batch)
+        memcpy(open.batch, batch->batch, sizeof open.batch);
+    chunk.upload = rig_open(&rig, MSG_ROSTER_OPEN, &open);
+    question = rig_send(&rig, &rig.office, MSG_UPLOAD_CHUNK, &chunk, rig_bulk("roster", 6));
+    worker = rig_worker_asked(&rig, MSG_ROSTER_PARSE, STATE_ROSTER, &m);
+    rig_worker_say(&rig, worker, MSG_ROSTER_PARSED, &rig_summary, changed_roster(), STATE_IDLE);
+    rig.request = question;
+    rig_hear(&rig, &rig.office, &m);
+    ck_assert_int_eq(m.type, MSG_ROSTER_REPORT);
+    m.is.roster_report.leaf = 0;
+    return m.is.roster_report;
+}
+
+/* Judges the photos of FORETOLD children and one more; what became of them, and the counts per school. */
+static struct buf *judge_foretold(const struct shape_batch_name *ask, unsigned char outcomes[FORETOLD + 1])
+{
+    struct shape_upload_create create = rig_upload_create(ask, 3);
+    CLEANUP(message) struct message opened = MESSAGE_NONE, m = MESSAGE_NONE;
+    CLEANUP(bulk) struct bulk table = {(const unsigned char *)"", 0};
+    struct shape_report_row row;
+    struct buf *rest = NULL;
+    struct take t;
+
+    rig_chunk(&rig, rig_open(&rig, MSG_UPLOAD_CREATE, &create), 0, "zip", 3, MSG_BATCH_STATE);
+    (void)rig_judge_all(&rig, rig_worker_asked(&rig, MSG_ZIP_OPEN, STATE_ZIP, &opened), FORETOLD + 1, NULL);
+    (void)rig_batch_staged(&rig, ask);
+    rig_ask(&rig, &rig.office, MSG_BATCH_GET, ask, -1, &m, MSG_BATCH_REPORT);
+    ck_assert_int_eq(bulk_map(&table, m.fds[0], 1u << 24), OK);
+    t = TAKE_BYTES(table.bytes, table.len);
+    for (uint32_t n = 0; n < FORETOLD + 1; n++) {
+        take_report_row(&t, &row);
+        outcomes[n] = row.outcome == OUTCOME_WOULD_BE_STORED ? OUTCOME_STORED : (unsigned char)row.outcome;
+    }
+    ck_assert_int_eq(t.err, OK);
+    ck_assert_int_eq(buf_new(&rest, 1u << 20), OK);
+    ck_assert_int_eq(buf_append(rest, t.at, (size_t)(t.end - t.at)), OK);
+    return rest;
+}
+
+START_TEST(a_dry_run_with_its_roster_foretells_what_both_will_do_and_changes_nothing)
+{
+    static const unsigned char expected[FORETOLD + 1] = {
+        OUTCOME_NOT_OPTED_IN, OUTCOME_STORED, OUTCOME_STORED,        OUTCOME_STORED,
+        OUTCOME_STORED,       OUTCOME_STORED, OUTCOME_STORED,        OUTCOME_NOT_OPTED_IN,
+        OUTCOME_NOT_OPTED_IN, OUTCOME_STORED, OUTCOME_NOT_ON_ROSTER, OUTCOME_NOT_ON_ROSTER,
+        OUTCOME_NOT_ON_ROSTER};
+    unsigned char foretold[FORETOLD + 1], became[FORETOLD + 1];
+    CLEANUP(buf) struct buf *before = NULL, *after = NULL, *foretold_schools = NULL, *schools = NULL;
+    struct shape_roster_report would, is;
+    struct shape_batch_name first, dry, earnest;
+
+    rig_roster(&rig, 4);
+    stage(&first, 2);
+    commit(&first);
+    before = children_at_rest();
+    rig.dry_run = true;
+    rig_batch_new(&rig, &dry);
+    would = send_changed(&dry);
+    ck_assert_uint_eq(would.withdrawn, 1);
+    foretold_schools = judge_foretold(&dry, foretold);
+    after = children_at_rest();
+    ck_assert_uint_eq(buf_len(after), buf_len(before));
+    ck_assert_mem_eq(buf_bytes(after), buf_bytes(before), buf_len(before));
+
+    rig.dry_run = false;
+    is = send_changed(NULL);
+    ck_assert_mem_eq(&would, &is, sizeof is);
+    rig_batch_new(&rig, &earnest);
+    (void)send_changed(&earnest);
+    schools = judge_foretold(&earnest, became);
+    ck_assert_mem_eq(foretold, expected, sizeof expected);
+    ck_assert_mem_eq(became, expected, sizeof expected);
+    ck_assert_uint_eq(buf_len(schools), buf_len(foretold_schools));
+    ck_assert_mem_eq(buf_bytes(schools), buf_bytes(foretold_schools), buf_len(schools));
+    (void)printf("%u files foretold, %u as foretold\n", FORETOLD + 1, FORETOLD + 1);
+    rig_stop(&rig);
+}
+END_TEST
+
 /* ---- Open batches ---- */
 
 START_TEST(sixteen_batches_may_stand_open_and_no_more)
@@ -592,6 +707,7 @@ int main(void)
         what_looks_alike_is_found_after_each_kill,
         the_report_counts_children_and_files,
         a_dry_run_judges_everything_and_stores_nothing,
+        a_dry_run_with_its_roster_foretells_what_both_will_do_and_changes_nothing,
         sixteen_batches_may_stand_open_and_no_more,
         what_no_undo_can_bring_back_goes_at_night,
         a_purge_during_an_undo_ends_and_leaves_the_same,
