@@ -69,12 +69,18 @@ static void say_next(const struct restoring *r)
     (void)printf(
         "%s\n\nRestored into %s. Next:\n"
         "  1. photod.conf: `state = %s`; certificates, CA and photod.conf are not part of a backup;\n"
-        "  2. start photod, then `photoctl keys rotate` and `photoctl backup --full` into a new "
+        "%s"
+        "  3. start photod, then `photoctl keys rotate` and `photoctl backup --full` into a new "
         "directory;\n"
-        "  3. give auditors and agencies the new log's key, and keep the old one: receipts of before "
+        "  4. give auditors and agencies the new log's key, and keep the old one: receipts of before "
         "verify with it.\n     %s\n"
         "Uploads that were not judged yet are not in a backup: their districts send them again.\n",
-        r->report, r->state, r->state, r->vkey);
+        r->report, r->state, r->state,
+        r->key.shares.count
+            ? "  2. `photoctl unseal --recover --config photod.conf` with the same shares, which "
+              "makes the root key again;\n"
+            : "  2. the root key where photod.conf says, by its seal method;\n",
+        r->vkey);
 }
 
 static enum ctl_exit restore(struct restoring *r, const char *state, bool same_user)
@@ -83,7 +89,9 @@ static enum ctl_exit restore(struct restoring *r, const char *state, bool same_u
 
     TRY_CTL(restoring_open(r));
     TRY_CTL(make_place(r, state));
-    code = restoring_run(r);
+    code = restore_key_open(&r->key);
+    if (!code)
+        code = restoring_run(r);
     if (!code)
         code = keep_verifier(r);
     if (!code)
@@ -164,7 +172,7 @@ static void print_drill(const struct drill *d)
 static enum ctl_exit drill(struct drill *d)
 {
     struct restoring *r = &d->restoring;
-    int64_t start = clock_steady_ms();
+    int64_t start = clock_steady_ms(), checked;
     enum ctl_exit code;
 
     if (snprintf(r->state, sizeof r->state, "%s/photod-drill.XXXXXX", d->scratch) >= (int)sizeof r->state)
@@ -172,7 +180,11 @@ static enum ctl_exit drill(struct drill *d)
     TRY_CTL(restoring_open(r));
     if (!mkdtemp(r->state))
         return say_fail(CTL_FAILED, "%s: %s", r->state, strerror(errno));
-    code = restoring_run(r);
+    checked = clock_steady_ms() - start;
+    code = restore_key_open(&r->key);
+    start = clock_steady_ms() - checked; /* nobody's typing counts */
+    if (!code)
+        code = restoring_run(r);
     d->took_ms = clock_steady_ms() - start;
     d->age_ms = clock_wall_ms() - r->manifest->made_ms;
     restoring_remove(r->state);

@@ -98,6 +98,7 @@ enum ctl_exit restoring_open(struct restoring *r)
     struct fault fault;
     enum err e;
 
+    TRY_CTL(restore_key_check(&r->key));
     if (age_init())
         return say_fail(CTL_FAILED, "libsodium does not start");
     r->manifest = calloc(1, sizeof *r->manifest);
@@ -203,16 +204,16 @@ static enum ctl_exit take_report(struct restoring *r, const struct buf *output)
 enum ctl_exit restoring_run(struct restoring *r)
 {
     struct numbers n;
-    const char *args[24] = {"--restore",  "--state",      r->state,     "--root-key", r->root_key,
-                            "--size",     n.own_size,     "--root",     n.own_root,   "--known-size",
-                            n.known_size, "--known-root", n.known_root, "--lost",     n.lost};
+    const char *args[20] = {"--restore",  "--state",  r->state,       "--size",        n.own_size,
+                            "--root",     n.own_root, "--known-size", n.known_size,    "--known-root",
+                            n.known_root, "--lost",   n.lost,         "--root-key-fd", "3"};
     unsigned count = 15;
     CLEANUP(buf) struct buf *output = NULL;
 
     print_numbers(&n, r);
-    if (r->passphrase) {
-        args[count++] = "--passphrase";
-        args[count++] = r->passphrase;
+    if (r->key.fd_count > 1) {
+        args[count++] = "--passphrase-fd";
+        args[count++] = "4";
     }
     if (r->origin) {
         args[count++] = "--origin";
@@ -222,6 +223,8 @@ enum ctl_exit restoring_run(struct restoring *r)
                                       .args = args,
                                       .in = -1,
                                       .out = -1,
+                                      .fds = r->key.fds,
+                                      .fd_count = r->key.fd_count,
                                       .output = &output,
                                       .feed = feed,
                                       .feed_context = r}));
@@ -231,6 +234,7 @@ enum ctl_exit restoring_run(struct restoring *r)
 void restoring_close(struct restoring *r)
 {
     age_identities_clear(&r->identities);
+    restore_key_close(&r->key);
     free(r->manifest);
     free(r->report);
     if (r->dir_fd >= 0)

@@ -3,7 +3,7 @@
 
 #include "photod/ctl/age.h"
 #include "photod/ctl/backup_dir.h"
-#include "photod/ctl/options.h"
+#include "photod/ctl/restore_key.h"
 #include "photod/ctl/verifier.h"
 
 /*
@@ -13,8 +13,9 @@
  * the state.
  */
 struct restoring {
-    const char *from, *identity, *root_key, *passphrase, *checkpoint, *keys, *origin, *accept_loss;
+    const char *from, *identity, *checkpoint, *keys, *origin, *accept_loss;
     struct verifier_options verifier;
+    struct restore_key key;
 
     char state[4096]; /* made by the caller, and empty */
     int dir_fd;
@@ -30,9 +31,7 @@ struct restoring {
     OPTION_NEED("from", "DIR", (r).from, "The directory of backups."),                                       \
         OPTION_NEED("identity", "FILE", (r).identity,                                                        \
                     "The age identity that opens it (AGE-SECRET-KEY-1...)."),                                \
-        OPTION_NEED("root-key", "FILE", (r).root_key, "The root key file that opens the state."),            \
-        OPTION_TEXT("seal-passphrase", "FILE", (r).passphrase,                                               \
-                    "When a passphrase seals it: the file whose first line is the passphrase."),             \
+        RESTORE_KEY_OPTIONS((r).key),                                                                        \
         OPTION_NEED(                                                                                         \
             "checkpoint", "FILE", (r).checkpoint,                                                            \
             "A checkpoint of the log from outside the backup, the newest there is: from an auditor, or "     \

@@ -39,23 +39,23 @@ enum ctl_exit root_key_seal_memory(int fd)
     return CTL_OK;
 }
 
-static enum ctl_exit open_pin(int *fd, const char *pin)
+enum ctl_exit root_key_open_part(int *fd, const char *setting, const char *value)
 {
     const char *dir = getenv("CREDENTIALS_DIRECTORY");
     char path[PATH_MAX];
 
-    if (strchr(pin, '/'))
+    if (strchr(value, '/'))
         dir = "";
     else if (!dir)
         return say_fail(
             CTL_FAILED,
-            "pkcs11_pin = %s is the name of a systemd credential: run photoctl with CREDENTIALS_DIRECTORY "
-            "set to a directory where a file of that name holds the PIN",
-            pin);
-    if (snprintf(path, sizeof path, *dir ? "%s/%s" : "%s%s", dir, pin) >= (int)sizeof path)
-        return say_fail(CTL_USAGE, "%s: the path is too long", pin);
+            "%s = %s is the name of a systemd credential: run photoctl with CREDENTIALS_DIRECTORY set to a "
+            "directory where a file of that name holds it",
+            setting, value);
+    if (snprintf(path, sizeof path, *dir ? "%s/%s" : "%s%s", dir, value) >= (int)sizeof path)
+        return say_fail(CTL_USAGE, "%s: the path is too long", value);
     *fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    return *fd < 0 ? say_fail(CTL_FAILED, "the token's PIN: %s: %s", path, strerror(errno)) : CTL_OK;
+    return *fd < 0 ? say_fail(CTL_FAILED, "%s: %s: %s", setting, path, strerror(errno)) : CTL_OK;
 }
 
 /* The token's library finds in the environment what photod would put there. */
@@ -88,7 +88,7 @@ enum ctl_exit root_key_seal(const struct config *c, const char *config_path, int
 
     if (conf < 0)
         return say_fail(CTL_FAILED, "%s: %s", config_path, strerror(errno));
-    TRY_CTL(open_pin(&pin, c->pkcs11_pin));
+    TRY_CTL(root_key_open_part(&pin, "pkcs11_pin", c->pkcs11_pin));
     TRY_CTL(set_environment(c->pkcs11_environment));
     out = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0400);
     if (out < 0)
@@ -106,6 +106,24 @@ enum ctl_exit root_key_seal(const struct config *c, const char *config_path, int
     if (code)
         (void)unlink(path);
     return code;
+}
+
+enum ctl_exit root_key_unseal(const struct config *c, const char *config_path, int sealed, int memory)
+{
+    static const char *const args[] = {"open", NULL};
+    CLEANUP(fd) int conf = open(config_path, O_RDONLY | O_CLOEXEC);
+    CLEANUP(fd) int pin = -1;
+
+    if (conf < 0)
+        return say_fail(CTL_FAILED, "%s: %s", config_path, strerror(errno));
+    TRY_CTL(root_key_open_part(&pin, "pkcs11_pin", c->pkcs11_pin));
+    TRY_CTL(set_environment(c->pkcs11_environment));
+    return run_program(&(struct run){.program = "photod-unseal",
+                                     .args = args,
+                                     .in = -1,
+                                     .out = memory,
+                                     .fds = (const int[]){conf, pin, sealed},
+                                     .fd_count = 3});
 }
 
 enum ctl_exit root_key_config(struct config **out, const char *path)

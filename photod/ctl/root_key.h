@@ -21,6 +21,11 @@ MUST_CHECK enum ctl_exit root_key_seal_memory(int fd);
  */
 MUST_CHECK enum ctl_exit root_key_seal(const struct config *c, const char *config_path, int memory,
                                        const char *path);
+/* Has that token open the root key file `sealed` into the memory. */
+MUST_CHECK enum ctl_exit root_key_unseal(const struct config *c, const char *config_path, int sealed,
+                                         int memory);
+/* Opens what a setting names: a file, or a systemd credential when there is no slash in it. */
+MUST_CHECK enum ctl_exit root_key_open_part(int *fd, const char *setting, const char *value);
 /* The configuration at path.  What is wrong was said. */
 MUST_CHECK enum ctl_exit root_key_config(struct config **out, const char *path);
 

@@ -4,7 +4,7 @@
  * sees the root key; so it is a process of its own, for seconds, without
  * store, state or anything of the vault's, and nothing of it stays.
  *
- *   photod-unseal open   by the parent, at each start of the vault
+ *   photod-unseal open   by the parent, at each start of the vault; by photoctl: restore
  *   photod-unseal seal   by photoctl: init, keys rekey, unseal --recover
  *
  *   descriptor   open                                  seal

@@ -146,7 +146,7 @@ static int serve(void)
 
 struct options {
     const char *config, *policy, *origin, *root_key, *root_key_fd;
-    char mode; /* 'i', 'n', 'h', 'r' or 'z'; 0: none */
+    char mode; /* 'i', 'n', 'h', 'r', 's' or 'z'; 0: none */
     char *const *files;
     int file_count;
 };
@@ -161,7 +161,8 @@ static int usage(void)
         "                    [--root-key FILE] [--root-key-fd N]\n"
         "       photod-vault --compact --config FILE\n"
         "       photod-vault --rehearse --config FILE [SHARES...]\n"
-        "       photod-vault --recover --config FILE [--root-key FILE] [--root-key-fd N] [SHARES...]\n");
+        "       photod-vault --recover --config FILE [--root-key FILE] [--root-key-fd N] [SHARES...]\n"
+        "       photod-vault --combine --root-key-fd N [SHARES...]\n");
     return 2;
 }
 
@@ -210,6 +211,16 @@ static enum err aim_root_key(struct root_key_to *to, const struct config *config
     return OK;
 }
 
+/* There is no state yet, nor a configuration that names one. */
+static int combine(const struct options *o)
+{
+    uint64_t fd;
+
+    if (u64_parse(&fd, o->root_key_fd, INT_MAX))
+        return usage();
+    return keys_init() || vault_combine((int)fd, o->files, o->file_count) ? 1 : 0;
+}
+
 /* With the key in memory nothing of this process may reach the disk; what it cannot lock, it refuses to hold.
  */
 static int one_shot(const struct options *o)
@@ -220,6 +231,8 @@ static int one_shot(const struct options *o)
 
     (void)setrlimit(RLIMIT_CORE, &none);
     (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+    if (o->mode == 's')
+        return combine(o);
     if (read_config(&config, o->config))
         return 2;
     if (o->mode == 'z')
@@ -242,6 +255,8 @@ static int one_shot(const struct options *o)
 
 static bool is_complete(const struct options *o)
 {
+    if (o->mode == 's')
+        return o->root_key_fd && !o->config && !o->policy && !o->origin && !o->root_key;
     if (!o->mode || !o->config)
         return false;
     if (o->mode == 'i')
@@ -259,6 +274,7 @@ static bool parse_options(struct options *o, int argc, char **argv)
         {"new-root", no_argument, NULL, 'n'},
         {"rehearse", no_argument, NULL, 'h'},
         {"recover", no_argument, NULL, 'r'},
+        {"combine", no_argument, NULL, 's'},
         {"config", required_argument, NULL, 'c'},
         {"consent-policy", required_argument, NULL, 'p'},
         {"origin", required_argument, NULL, 'o'},

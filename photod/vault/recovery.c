@@ -202,3 +202,15 @@ enum err vault_recover(const struct config *c, const struct root_key_to *to, cha
                ? ERR_IO
                : OK;
 }
+
+enum err vault_combine(int fd, char *const *files, int count)
+{
+    CLEANUP(shares) struct shares *all = NULL;
+    CLEANUP(secret) struct secret *root = NULL;
+    struct share_fault fault;
+
+    TRY(shares_new(&all));
+    TRY(collect(all, files, count));
+    TRY(say(shares_combine(&root, &fault, all), NULL, &fault));
+    return seal_make(root, "key-file", fd, -1);
+}

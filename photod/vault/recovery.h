@@ -40,5 +40,10 @@ MUST_CHECK enum err vault_rehearse(const struct config *c, char *const *files, i
 /* Puts the root key that the shares make where it goes, once it is proven. */
 MUST_CHECK enum err vault_recover(const struct config *c, const struct root_key_to *to, char *const *files,
                                   int count);
+/*
+ * For a restore: the digits of the root key that the shares make to fd.  That
+ * they are of one set is proven here; that it is the right one, by the backup.
+ */
+MUST_CHECK enum err vault_combine(int fd, char *const *files, int count);
 
 #endif

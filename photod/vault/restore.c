@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <limits.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
@@ -24,10 +25,11 @@
 
 /* What photoctl orders; both roots are from checkpoints that it verified. */
 struct order {
-    const char *state, *root_key, *passphrase, *origin;
-    struct restore_root own;   /* of the backup itself: its whole log */
-    struct restore_root known; /* from outside the backup */
-    uint64_t lost;             /* leaves that the one outside has and the backup has not */
+    const char *state, *origin;
+    uint64_t root_key, passphrase; /* descriptors; none: UINT64_MAX */
+    struct restore_root own;       /* of the backup itself: its whole log */
+    struct restore_root known;     /* from outside the backup */
+    uint64_t lost;                 /* leaves that the one outside has and the backup has not */
 };
 
 struct restore {
@@ -54,21 +56,19 @@ static void say(const char *format, ...)
 
 /* ---- The root key ---- */
 
-static enum err append_file(struct buf *to, const char *path)
+static enum err append_fd(struct buf *to, uint64_t fd)
 {
-    CLEANUP(fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
     unsigned char chunk[4096];
     ssize_t n = -1;
     enum err e = OK;
 
-    while (fd >= 0 && !e && (n = read(fd, chunk, sizeof chunk)) > 0)
+    (void)lseek((int)fd, 0, SEEK_SET); /* who filled memory left its offset at the end */
+    while (!e && (n = read((int)fd, chunk, sizeof chunk)) > 0)
         e = buf_append(to, chunk, (size_t)n);
     sodium_memzero(chunk, sizeof chunk);
-    if (fd < 0 || n < 0) {
-        log_errno("%s", path);
-        return ERR_IO;
-    }
-    return e;
+    if (n < 0)
+        log_errno("the root key cannot be read");
+    return n < 0 ? ERR_IO : e;
 }
 
 /* As the parent hands it to the vault at a start: the file, and the passphrase as the line behind it. */
@@ -76,13 +76,14 @@ static enum err open_root(struct secret **root, const struct order *o)
 {
     CLEANUP(buf) struct buf *opening = NULL;
     CLEANUP(fd) int fd = -1;
+    bool is_sealed = o->passphrase != UINT64_MAX;
 
     TRY(buf_new(&opening, 1u << 17));
-    TRY(append_file(opening, o->root_key));
-    if (o->passphrase)
-        TRY(append_file(opening, o->passphrase));
+    TRY(append_fd(opening, o->root_key));
+    if (is_sealed)
+        TRY(append_fd(opening, o->passphrase));
     TRY(bulk_new(&fd, buf_bytes(opening), buf_len(opening)));
-    return seal_open(root, o->passphrase ? "passphrase" : "key-file", fd); /* says itself what is wrong */
+    return seal_open(root, is_sealed ? "passphrase" : "key-file", fd); /* says itself what is wrong */
 }
 
 static enum err open_keys(struct restore *r)
@@ -307,11 +308,9 @@ static enum err take_option(struct order *o, int c, const char *value)
         o->state = value;
         return OK;
     case 'k':
-        o->root_key = value;
-        return OK;
+        return u64_parse(&o->root_key, value, INT_MAX);
     case 'p':
-        o->passphrase = value;
-        return OK;
+        return u64_parse(&o->passphrase, value, INT_MAX);
     case 'o':
         o->origin = value;
         return OK;
@@ -333,23 +332,26 @@ static enum err take_option(struct order *o, int c, const char *value)
 static enum err parse(struct order *o, int argc, char **argv)
 {
     static const struct option known[] = {
-        {"state", required_argument, NULL, 's'},      {"root-key", required_argument, NULL, 'k'},
-        {"passphrase", required_argument, NULL, 'p'}, {"origin", required_argument, NULL, 'o'},
-        {"size", required_argument, NULL, 'l'},       {"root", required_argument, NULL, 'r'},
-        {"known-size", required_argument, NULL, 'L'}, {"known-root", required_argument, NULL, 'R'},
-        {"lost", required_argument, NULL, 'x'},       {NULL, 0, NULL, 0},
+        {"state", required_argument, NULL, 's'},         {"root-key-fd", required_argument, NULL, 'k'},
+        {"passphrase-fd", required_argument, NULL, 'p'}, {"origin", required_argument, NULL, 'o'},
+        {"size", required_argument, NULL, 'l'},          {"root", required_argument, NULL, 'r'},
+        {"known-size", required_argument, NULL, 'L'},    {"known-root", required_argument, NULL, 'R'},
+        {"lost", required_argument, NULL, 'x'},          {NULL, 0, NULL, 0},
     };
     int c;
 
     while ((c = getopt_long(argc, argv, "", known, NULL)) != -1)
         TRY(take_option(o, c, optarg));
-    return o->state && o->root_key && o->own.size && o->known.size && optind == argc ? OK : ERR_MALFORMED;
+    return o->state && o->root_key != UINT64_MAX && o->own.size && o->known.size && optind == argc
+               ? OK
+               : ERR_MALFORMED;
 }
 
 int vault_restore_main(int argc, char **argv)
 {
     static struct restore r = {
-        .v = {.state_fd = -1, .spool_fd = -1, .log_fd = -1, .admin_listen = -1, .parent = {.fd = -1}}};
+        .v = {.state_fd = -1, .spool_fd = -1, .log_fd = -1, .admin_listen = -1, .parent = {.fd = -1}},
+        .order = {.root_key = UINT64_MAX, .passphrase = UINT64_MAX}};
     const struct rlimit none = {0, 0};
     enum err e;
 

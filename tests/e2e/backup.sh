@@ -274,8 +274,8 @@ by_hand() {
     rm -rf "$scratch/attack"
     mkdir "$scratch/attack"
     { age -d -i "$scratch/identity" "$1" && age -d -i "$scratch/identity" "$scratch"/before/photos-0-*.age; } |
-        "$bin/photod-vault" --restore --state "$scratch/attack" --root-key "$scratch/root.key" --size "$n" --root "$root" \
-            --known-size "$n" --known-root "$root" --lost 0
+        "$bin/photod-vault" --restore --state "$scratch/attack" --root-key-fd 3 --size "$n" --root "$root" \
+            --known-size "$n" --known-root "$root" --lost 0 3<"$scratch/root.key"
 }
 check "(the old records open with a copy of keys of then)" by_hand "$(ls "$scratch"/before/keys-*.age)"
 attack() { by_hand "$1" >"$scratch/attack.out" 2>&1; cat "$scratch/attack.out"; [ ! -e "$scratch/attack/keyfile" ]; }

@@ -188,6 +188,27 @@ recover() { # SHARE...
     for n; do options+=(--share "$scratch/shares/share-$n.txt"); done
     "$bin/photoctl" unseal --recover --config "$state/photod.conf" "${options[@]}" </dev/null
 }
+# A backup, restored by the token alone.
+must scratch_start
+age-keygen -o "$scratch/identity" 2>/dev/null
+check "a backup" "$bin/photoctl" backup --socket "$socket" --to "$scratch/backups" \
+    --recipient "$(age-keygen -y "$scratch/identity")" --checkpoint "$scratch/checkpoint"
+must scratch_stop
+restore() {
+    "$bin/photoctl" restore --from "$scratch/backups" --identity "$scratch/identity" --checkpoint "$scratch/checkpoint" \
+        --vkey-file "$state/log.vkey" --config "$state/photod.conf" --state "$scratch/restored" --same-user
+}
+echo 000000 >"$pin"
+before=$(logins)
+check "a wrong PIN restores nothing" says "the token refused the PIN in $pin" restore
+check "... after one try, and leaves nothing" test "$(logins) $([ -e "$scratch/restored" ] && echo there)" = "$((before + 1)) "
+echo $right_pin >"$pin"
+check "the backup is restored by the token" restore
+restored_starts() {
+    cp -r "$state/tls" "$scratch/restored/" && sed "s|^state = .*|state = $scratch/restored|" "$state/photod.conf" >"$scratch/restored/photod.conf"
+    state=$scratch/restored starts
+}
+check "... and photod starts on it by the token" restored_starts
 mv "$scratch/root.key" "$scratch/lost.key"
 check "the root key file is lost: photod says so" start_says "root_key: $scratch/root.key: No such file"
 check "three shares make it again, sealed by the token" recover 1 3 5
@@ -210,5 +231,5 @@ holds() {
 check "(the search finds the root key in a file that holds its bytes)" holds "$scratch/bytes"
 check "(... or its digits)" holds "$scratch/digits"
 refuse "the root key is in no file of the state, nor beside it, nor in the log of photod" holds "$state" "$scratch/root.key" \
-    "$scratch/lost.key" "$scratch/photod.log" "$scratch/tokens" "$scratch/init.txt"
+    "$scratch/lost.key" "$scratch/photod.log" "$scratch/tokens" "$scratch/init.txt" "$scratch/restored" "$scratch/backups"
 finish

@@ -1,0 +1,128 @@
+#!/usr/bin/env bash
+# The worst night: the machine is gone.  What is left is a backup, its age identity, a checkpoint and log.vkey from
+# outside, and three recovery shares.
+students=24
+. "$(dirname "$0")/lib.sh"
+confinement_option="--same-user --shares-dir $scratch/shares"
+backups=$scratch/backups
+mkdir "$scratch/outside"
+checkpoint=$scratch/outside/checkpoint
+vkey=$scratch/outside/log.vkey
+
+backup() { "$bin/photoctl" backup --socket "$socket" --to "$backups" --recipient "$recipient" --checkpoint "$checkpoint" "$@"; }
+what() { echo --from "${from:-$backups}" --identity "$scratch/identity" --checkpoint "$checkpoint" --vkey-file "$vkey"; }
+# restore STATE OPTION...: the options say where the root key comes from
+restore() {
+    local to=$1
+    shift
+    # shellcheck disable=SC2046
+    "$bin/photoctl" restore $(what) --state "$to" --same-user "$@"
+}
+# refused TEXT OPTION...: it fails and says so, and nothing is left behind
+refused() {
+    local text=$1
+    shift
+    if restore "$scratch/refused" "$@" >"$scratch/said" 2>&1 </dev/null; then return 1; fi
+    cat "$scratch/said"
+    grep -qF -- "$text" "$scratch/said" && [ -z "$(find "$scratch" -maxdepth 1 -name 'refused*')" ]
+}
+shares() { # NUMBER...
+    local n
+    for n; do echo "--share $scratch/shares/share-$n.txt"; done
+}
+serves_all() {
+    local id
+    while read -r id; do
+        rm -f "$scratch/p.jpg"
+        scratch_lookup "$id" --out "$scratch/p.jpg" >/dev/null && grep -qxF "$id $(sha256sum <"$scratch/p.jpg")" "$scratch/pictures" || return 1
+    done <"$scratch/children"
+}
+
+must scratch_district
+must scratch_init
+must scratch_start
+must scratch_principals
+age-keygen -o "$scratch/identity" 2>/dev/null || exit 1
+recipient=$(age-keygen -y "$scratch/identity")
+must scratch_upload --roster "$scratch/roster.tsv" --photos "$scratch/photos.zip" --taken-on "$(date -d '30 days ago' +%F)" \
+    --commit >/dev/null 2>&1
+awk -F'\t' '$2 == "IN" && $4 ~ /^(plain|exif[1-8])$/ { print $1 }' "$scratch/expected.tsv" >"$scratch/children"
+while read -r id; do
+    scratch_lookup "$id" --out "$scratch/p.jpg" >/dev/null && echo "$id $(sha256sum <"$scratch/p.jpg")"
+    rm -f "$scratch/p.jpg"
+done <"$scratch/children" >"$scratch/pictures"
+check "(each of $(wc -l <"$scratch/children") children is served, before)" test "$(wc -l <"$scratch/pictures")" -eq "$(wc -l <"$scratch/children")"
+check "a backup" backup
+cp "$state/log.vkey" "$vkey"
+
+# A second repository, for its shares.
+mkdir "$scratch/other"
+"$bin/photoctl" init --state "$scratch/other/state" --root-key "$scratch/other/root.key" --socket "$scratch/other/sock" \
+    --same-user --shares-dir "$scratch/other/shares" --consent-policy annual --origin photod.example/other \
+    --law 127.0.0.1:1 --office 127.0.0.1:2 --ca-dir "$scratch/other/ca" --passphrase-file "$scratch/passphrase" >/dev/null || exit 1
+
+# The root key as it was kept: by photod.conf.
+check "a drill with the root key as photod.conf keeps it" "$bin/photoctl" backup drill $(what) --config "$state/photod.conf" --scratch "$scratch"
+with_line() { # SETTING VALUE...: photod.conf with these, as $scratch/other.conf
+    cp "$state/photod.conf" "$scratch/other.conf"
+    for (( ; $#; )); do
+        sed -i "s|^#*$1 = .*|$1 = $2|" "$scratch/other.conf"
+        shift 2
+    done
+}
+drill_by() { "$bin/photoctl" backup drill $(what) --scratch "$scratch" "$@"; }
+with_line seal credential root_key photod-root
+cp "$scratch/root.key" "$scratch/outside/photod-root"
+by_credential() { CREDENTIALS_DIRECTORY=$scratch/outside drill_by --config "$scratch/other.conf"; }
+check "... and as a systemd credential" by_credential
+refuse "... which is nowhere without systemd" drill_by --config "$scratch/other.conf"
+rm -f "$scratch/outside/photod-root"
+echo 'four plain english words' >"$scratch/words"
+with_line seal passphrase root_key "$scratch/sealed.key" seal_passphrase "$scratch/words"
+by_passphrase() {
+    "$bin/photoctl" unseal --recover --config "$scratch/other.conf" $(shares 1 2 3) && drill_by --config "$scratch/other.conf" &&
+        drill_by --root-key "$scratch/sealed.key" --seal-passphrase "$scratch/words"
+}
+check "... and sealed by a passphrase" by_passphrase
+cp "$state/photod.conf" "$scratch/outside/"
+must scratch_stop
+
+# ---- Burned ----
+
+mkdir "$scratch/gone"
+mv "$state" "$scratch/root.key" "$scratch/gone/"
+refuse "(without its state nothing starts)" scratch_start
+check "a restore asks where the root key comes from" refused "where the root key comes from is missing"
+# shellcheck disable=SC2046
+{
+    check "two shares are refused" refused "2 shares were given, but 3 are needed" $(shares 1 4)
+    check "the shares of another state are refused" refused "the root key is another state's" \
+        --share "$scratch/other/shares/share-1.txt" --share "$scratch/other/shares/share-2.txt" --share "$scratch/other/shares/share-3.txt"
+    check "shares of two sets are refused" refused "they do not belong together" $(shares 1 2) --share "$scratch/other/shares/share-3.txt"
+    check "shares beside a root key are refused" refused "give one of them" $(shares 1 2 3) --root-key "$scratch/gone/root.key"
+    check "a drill by three shares alone" "$bin/photoctl" backup drill $(what) $(shares 1 3 5) --scratch "$scratch"
+    check "three shares restore it" restore "$state" $(shares 2 3 5)
+}
+from_stdin() { cat "$scratch"/shares/share-[145].txt | restore "$scratch/second" --share -; }
+check "... or three from standard input" from_stdin
+typed() { # as three people type them, without the numbers of the lines
+    cat "$scratch"/shares/share-[134].txt | sed -n 's/^[1-6]  //p' | tr -d '\r' >"$scratch/keys"
+    { sleep 1; cat "$scratch/keys"; sleep 2; } |
+        script -qec "$bin/photoctl restore $(what) --state $scratch/third --same-user --share -" /dev/null >"$scratch/said"
+    grep -qF "Share 3 is taken." "$scratch/said" && grep -qF 'Restored into' "$scratch/said" && [ -s "$scratch/third/keyfile" ]
+}
+check "... or three people at a terminal" typed
+holds_root() { grep -rqF "$(cat "$scratch/gone/root.key")" "$@"; }
+check "(a search for the root key finds it in its file)" holds_root "$scratch/gone/root.key"
+refuse "... and in nothing that was restored" holds_root "$state" "$scratch/second" "$scratch/third"
+
+# ---- On again ----
+
+cp "$scratch/outside/photod.conf" "$state/photod.conf"
+cp -r "$scratch/gone/state/tls" "$state/"
+refuse "without a root key it does not start" scratch_start
+# shellcheck disable=SC2046
+check "the same shares make the root key again" "$bin/photoctl" unseal --recover --config "$state/photod.conf" $(shares 2 3 5)
+check "photod starts" scratch_start
+check "... and serves every child" serves_all
+finish
