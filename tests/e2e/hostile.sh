@@ -15,6 +15,7 @@ must scratch_upload --roster "$scratch/roster.tsv" --photos "$scratch/photos.zip
     --report "$scratch/report.tsv" >/dev/null
 awk -F'\t' '$4 == "stored" { print $3 }' "$scratch/report.tsv" >"$scratch/ids"
 children=$(wc -l <"$scratch/ids")
+exec 3>&1 # progress, past check()
 echo "seed $mutant_seed, $children children"
 
 # Vault and doors; workers come and go, these do not.
@@ -27,44 +28,70 @@ must [ "$(wc -l <"$scratch/before")" -eq 3 ]
 bearer="Authorization: Bearer $(cat "$district_key")"
 batches=$office_url/v1/districts/$district/batches
 
-# send FILE [ROSTER]: as a batch of its own; leaves its last state in body.  Fails unless every file of it has a row.
-send() {
-    local id
-    [ "$(api -X POST -H "$bearer" -d '' "$batches?taken_on=$taken_on")" = 201 ] || { cat "$scratch/body"; return 1; }
-    id=$(jq -r .id "$scratch/body")
-    [ -z "${2:-}" ] || [ "$(api -T "$2" -H "$bearer" -H 'Content-Type: text/tab-separated-values' "$batches/$id/roster")" = 200 ] ||
-        { cat "$scratch/body"; return 1; }
-    [ "$(api -T "$1" -H "$bearer" -H 'Content-Type: application/zip' "$batches/$id/upload")" = 202 ] ||
-        { cat "$scratch/body"; return 1; }
-    for _ in $(seq 3000); do
-        [ "$(api -H "$bearer" "$batches/$id")" = 200 ] || { cat "$scratch/body"; return 1; }
-        [ "$(jq -r .state "$scratch/body")" = staging ] || break
-        sleep 0.02
-    done
-    jq -e '.state == "staged" and ((.fault // "") != "" or (.rows | length) >= .files)' "$scratch/body" >/dev/null ||
-        { cat "$scratch/body"; return 1; }
-    jq -r '(.fault // empty), .rows[].outcome' "$scratch/body" >>"$scratch/outcomes"
-    cp "$scratch/body" "$scratch/state"
-    api -X POST -H "$bearer" -d '' "$batches/$id/undo" >/dev/null # what was good in it is not to stay
+# ask STATUS PATH CURL_LINE...: asks PATH of each batch in flight, by one curl over one connection.  A @ in a line
+# stands for the number of the file; answers go to answer.N.  Fails unless each has STATUS.
+ask() {
+    local i status=$1 path=$2
+    shift 2
+    for i in "${!ids[@]}"; do
+        [ "$i" = 0 ] || echo next
+        printf '%s\n' "url = \"$batches${ids[i]}$path\"" "output = \"$scratch/answer.$i\"" "header = \"$bearer\"" \
+            "cacert = \"$ca\"" 'silent' 'max-time = 60' 'write-out = "%{http_code}\n"' "${@//@/$i}"
+    done >"$scratch/asks"
+    rm -f "$scratch"/answer.*
+    curl --config "$scratch/asks" >"$scratch/codes" || return 1
+    i=$(grep -nvx -m1 "$status" "$scratch/codes") || return 0
+    echo "not $status but $i: $(cat "$scratch/answer.$((${i%%:*} - 1))")"
+    return 1
 }
 
-# many MAKE COUNT [ROSTER]: makes and sends COUNT files; the first that goes wrong ends it.
+post=('request = POST' 'data = ""')
+
+# send COUNT [ROSTER]: mutant.0 and on, each as a batch of its own, all in flight at once.  Fails unless each batch ends
+# with its refusal or with a row for every file of it.
+send() {
+    local ids answers pause
+    mapfile -t ids < <(yes "?taken_on=$taken_on" | head -n "$1")
+    ask 201 '' "${post[@]}" || return 1
+    mapfile -t answers < <(printf "$scratch/answer.%d\n" "${!ids[@]}")
+    mapfile -t ids < <(jq -r '"/" + .id' "${answers[@]}")
+    [ -z "${2:-}" ] || ask 200 /roster "upload-file = \"$2\"" 'header = "Content-Type: text/tab-separated-values"' || return 1
+    ask 202 /upload "upload-file = \"$scratch/mutant.@\"" 'header = "Content-Type: application/zip"' || return 1
+    for pause in 0.05 0.1 0.2 0.4 $(yes 0.8 | head -n 300); do
+        ask 200 '' || return 1
+        jq -s -e 'any(.state == "staging")' "${answers[@]}" >/dev/null || break
+        sleep "$pause"
+    done
+    jq 'select((.state == "staged" and ((.fault // "") != "" or (.rows | length) >= .files)) | not)' \
+        "${answers[@]}" >"$scratch/body"
+    [ ! -s "$scratch/body" ] || { cat "$scratch/body"; return 1; }
+    jq -r '(.fault // empty), .rows[].outcome' "${answers[@]}" >>"$scratch/outcomes"
+    ask 200 /undo "${post[@]}" # what was good in them is not to stay
+}
+
+# many MAKE COUNT FLIGHT [ROSTER]: makes and sends COUNT files, FLIGHT at once; the first that goes wrong ends it.
 many() {
-    local i
-    for i in $(seq "$2"); do
-        "$1" "$i" && send "$scratch/mutant.zip" "${3:-}" || { echo "number $i of seed $mutant_seed: $(cat "$scratch/body")"; return 1; }
+    local i=0 n begun=$SECONDS told=$SECONDS
+    while [ $i -lt "$2" ]; do
+        for ((n = 0; n < $3 && i < $2; n++)); do
+            i=$((i + 1))
+            "$1" $i "$scratch/mutant.$n" || return 1
+        done
+        send $n "${4:-}" || { echo "one of $((i - n + 1)) to $i of seed $mutant_seed"; return 1; }
+        [ $SECONDS -lt $((told + 60)) ] || { told=$SECONDS; echo "        $i of $2 after $((told - begun)) s" >&3; }
     done
 }
 
 damaged_pictures() {
-    "$bin/mutants" pictures "$((mutant_seed + $1))" "$scratch/photos.zip" "$scratch/mutant.zip" <"$scratch/ids"
+    "$bin/mutants" pictures "$((mutant_seed + $1))" "$scratch/photos.zip" "$2" <"$scratch/ids"
 }
+
 damaged_zip() {
-    "$bin/mutants" file "$((mutant_seed + $1))" "$scratch/small.zip" "$scratch/mutant.zip"
+    "$bin/mutants" file "$((mutant_seed + $1))" "$scratch/small.zip" "$2"
 }
 
 damaged_index() {
-    "$bin/mutants" text "$((mutant_seed + $1))" "$scratch/package/$(($1 % 2 ? 1 : 2)).zip" "$scratch/mutant.zip"
+    "$bin/mutants" text "$((mutant_seed + $1))" "$scratch/package/$(($1 % 2 ? 1 : 2)).zip" "$2"
 }
 
 outcomes() {
@@ -74,16 +101,16 @@ outcomes() {
 
 : >"$scratch/outcomes"
 rounds=$(((pictures + children - 1) / children))
-check "$((rounds * children)) damaged pictures: each has its row" many damaged_pictures $rounds
+check "$((rounds * children)) damaged pictures: each has its row" many damaged_pictures $rounds 3
 outcomes
-head -4 "$scratch/ids" | "$bin/mutants" pictures 1 "$scratch/photos.zip" "$scratch/small.zip"
-check "$zips damaged ZIPs: each is judged" many damaged_zip "$zips"
+"$bin/mutants" small 5 "$scratch/photos.zip" "$scratch/small.zip"
+check "$zips damaged ZIPs: each is judged" many damaged_zip "$zips" 16
 outcomes
 
 "$bin/demo-district" --packages --students 24 --out "$scratch/package" >/dev/null
 mv "$scratch/package/pspi.zip" "$scratch/package/1.zip"
 mv "$scratch/package/powerschool.zip" "$scratch/package/2.zip"
-check "$indexes damaged indexes and mapping files: each is judged" many damaged_index "$indexes" "$scratch/package/roster.tsv"
+check "$indexes damaged indexes and mapping files: each is judged" many damaged_index "$indexes" 8 "$scratch/package/roster.tsv"
 outcomes
 
 same_processes() {

@@ -16,11 +16,13 @@
 
 #define FILE_MAX_BYTES (64u << 20)
 #define PICTURES_MAX   4096
-#define HEAD           1024 /* where half of all damage goes */
+#define END            1024 /* of a file: where half of all damage goes, twice as often to the first as to the last */
 
 static const char help[] =
     "  mutants pictures SEED FROM.zip OUT.zip <state-ids\n"
     "      A ZIP with one damaged picture for each State ID read: copies of the pictures of FROM.\n"
+    "  mutants small COUNT FROM.zip OUT.zip\n"
+    "      The COUNT smallest entries of FROM as they are: to be damaged as a file.\n"
     "  mutants text SEED FROM.zip OUT.zip\n"
     "      FROM, with its .txt, .tsv and .csv files damaged.\n"
     "  mutants file SEED FROM OUT\n"
@@ -35,7 +37,9 @@ struct bytes {
 
 static size_t any_place(struct random *r, size_t len)
 {
-    return random_below(r, (unsigned)(len > HEAD && random_chance(r, 50) ? HEAD : len));
+    if (len <= END || random_chance(r, 50))
+        return random_below(r, (unsigned)len);
+    return random_chance(r, 67) ? random_below(r, END) : len - 1 - random_below(r, END);
 }
 
 static void flip_bit(struct bytes *b, struct random *r)
@@ -230,6 +234,42 @@ static enum err make_text(uint64_t seed, char **argv)
     return close_new(&to);
 }
 
+static zip_uint64_t size_of(zip_t *from, zip_int64_t i)
+{
+    zip_stat_t st;
+
+    return zip_stat_index(from, (zip_uint64_t)i, 0, &st) ? UINT64_MAX : st.comp_size;
+}
+
+/* How many entries come before this one by size. */
+static zip_uint64_t place_of(zip_t *from, zip_int64_t i)
+{
+    zip_uint64_t size = size_of(from, i), place = 0;
+
+    for (zip_int64_t j = 0; j < zip_get_num_entries(from, 0); j++)
+        place += size_of(from, j) < size || (size_of(from, j) == size && j < i);
+    return place;
+}
+
+static enum err make_small(uint64_t count, char **argv)
+{
+    CLEANUP(archive) zip_t *from = NULL;
+    CLEANUP(archive) zip_t *to = NULL;
+
+    TRY(open_both(&from, &to, argv));
+    for (zip_int64_t i = 0; i < zip_get_num_entries(from, 0); i++) {
+        const char *name = zip_get_name(from, (zip_uint64_t)i, 0);
+        zip_source_t *source;
+
+        if (place_of(from, i) >= count)
+            continue;
+        source = zip_source_zip(to, from, (zip_uint64_t)i, ZIP_FL_COMPRESSED, 0, -1);
+        if (!source || zip_file_add(to, name, source, ZIP_FL_ENC_UTF_8) < 0)
+            return say(ERR_IO, "%s cannot be added: %s", name, zip_strerror(to));
+    }
+    return close_new(&to);
+}
+
 /* ---- Files ---- */
 
 static enum err make_file(uint64_t seed, char **argv)
@@ -252,8 +292,9 @@ int main(int argc, char **argv)
 {
     static const struct {
         const char *name;
-        enum err (*make)(uint64_t seed, char **argv);
-    } kinds[] = {{"pictures", make_pictures}, {"text", make_text}, {"file", make_file}};
+        enum err (*make)(uint64_t number, char **argv);
+    } kinds[] = {
+        {"pictures", make_pictures}, {"small", make_small}, {"text", make_text}, {"file", make_file}};
 
     for (size_t i = 0; argc == 5 && i < sizeof kinds / sizeof kinds[0]; i++)
         if (strcmp(argv[1], kinds[i].name) == 0)
