@@ -7,6 +7,7 @@
 #define SAMPLE_MAX 4096u
 #define CHUNK      16384u
 #define PIVOT      4096u
+#define GROWTH     3u /* bytes of UTF-8 that a byte of another encoding may become */
 
 const char *charset_name(enum charset c)
 {
@@ -94,7 +95,7 @@ static enum err convert(struct buf *out, UConverter *to, UConverter *from, const
     return U_SUCCESS(status) ? OK : ERR_NOMEM;
 }
 
-enum err charset_to_utf_8(struct buf *out, enum charset c, const void *bytes, size_t len)
+static enum err to_utf_8(struct buf *out, enum charset c, const char *bytes, size_t len)
 {
     __attribute__((cleanup(converter_cleanup))) UConverter *from = NULL;
     __attribute__((cleanup(converter_cleanup))) UConverter *to = NULL;
@@ -103,4 +104,29 @@ enum err charset_to_utf_8(struct buf *out, enum charset c, const void *bytes, si
     from = ucnv_open(charset_name(c), &status);
     to = ucnv_open("UTF-8", &status);
     return U_SUCCESS(status) ? convert(out, to, from, bytes, len) : ERR_NOMEM;
+}
+
+enum err charset_read(struct charset_text *out, const void *bytes, size_t len)
+{
+    const char *at;
+    size_t mark;
+
+    *out = (struct charset_text){.charset = charset_detect(&mark, bytes, len)};
+    at = (const char *)bytes + mark;
+    len -= mark;
+    if (out->charset != CHARSET_UTF_8 || !charset_is_utf_8(at, len)) {
+        TRY(buf_new(&out->copy, GROWTH * len));
+        TRY(to_utf_8(out->copy, out->charset, at, len));
+        at = buf_text(out->copy);
+        len = buf_len(out->copy);
+    }
+    out->at = at;
+    out->end = at + len;
+    return OK;
+}
+
+void charset_text_clear(struct charset_text *t)
+{
+    buf_free(t->copy);
+    *t = (struct charset_text){.copy = NULL};
 }

@@ -22,7 +22,19 @@ bool charset_is_utf_8(const void *bytes, size_t len);
 
 /* What a byte sequence that means nothing becomes: U+FFFD. */
 #define CHARSET_UNDEFINED "\xef\xbf\xbd"
-/* Appends the bytes, without their mark, as UTF-8.  Expected: ERR_LIMIT, the ceiling of out. */
-MUST_CHECK enum err charset_to_utf_8(struct buf *out, enum charset c, const void *bytes, size_t len);
+
+/* A file as UTF-8 without its mark: the file itself where it is that, else a copy. */
+struct charset_text {
+    enum charset charset;
+    const char *at, *end; /* borrowed from the file, or from copy */
+    struct buf *copy;
+};
+/* *out is to be cleared in any case. */
+MUST_CHECK enum err charset_read(struct charset_text *out, const void *bytes, size_t len);
+void charset_text_clear(struct charset_text *t);
+static inline void charset_text_cleanup(struct charset_text *t)
+{
+    charset_text_clear(t);
+}
 
 #endif

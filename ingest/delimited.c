@@ -84,14 +84,33 @@ static void on_end(int terminator, void *context)
     ((struct quoted *)context)->whole = true;
 }
 
-/* One line and its end.  ERR_MALFORMED: a quote stands where none may. */
+static size_t parse(struct quoted *q, unsigned char options, const char *at, size_t len)
+{
+    (void)csv_set_opts(&q->csv, options);
+    return csv_parse(&q->csv, at, len, on_field, on_end, q);
+}
+
+/*
+ * One line and its end.  ERR_MALFORMED: a quote stands where none may.  Being
+ * strict, libcsv stops before each quote within a field; where that field is
+ * not a quoted one, it is told to take this one quote as it is.
+ */
 static enum err feed(struct quoted *q, struct delimited_line l)
 {
-    size_t taken = csv_parse(&q->csv, l.text, l.len, on_field, on_end, q);
+    size_t at = 0;
 
-    if (taken == l.len && csv_parse(&q->csv, "\n", 1, on_field, on_end, q) == 1)
-        return OK;
-    return csv_error(&q->csv) == CSV_ENOMEM ? ERR_NOMEM : ERR_MALFORMED;
+    for (;;) {
+        at += parse(q, CSV_STRICT, l.text + at, l.len - at);
+        if (at == l.len)
+            return parse(q, CSV_STRICT, "\n", 1) == 1 ? OK : ERR_NOMEM;
+        if (csv_error(&q->csv) != CSV_EPARSE)
+            return ERR_NOMEM;
+        if (q->csv.quoted)
+            return ERR_MALFORMED;
+        if (parse(q, 0, l.text + at, 1) != 1)
+            return ERR_NOMEM;
+        at++;
+    }
 }
 
 /* The record may go on over the next lines, as far as a cell with line ends goes. */

@@ -6,11 +6,13 @@
 #include "ingest/fault.h"
 
 /*
- * Text as records of fields.  A record is a line, and a field ends at a
- * delimiter; with quotes (RFC 4180, libcsv) a field may hold delimiters,
- * quotes and line ends.  A quote that stands where none may, or is never
- * closed, is a fault of its own line: reading goes on with the next one.
- * UTF-8 without NUL.
+ * Text as records of fields: rosters, and the tables of a package.  A record
+ * is a line, and a field ends at a delimiter; with quotes (RFC 4180, libcsv)
+ * a field that begins with one may hold delimiters, quotes and line ends.
+ * What follows its closing quote, or a quote that is never closed, is a fault
+ * of its own line: reading goes on with the next one.  RFC 4180 leaves open
+ * what a quote means in a field that begins with another character, as in
+ * Ann "Annie": here it is a character of that field.  UTF-8 without NUL.
  */
 #define DELIMITED_FIELDS_MAX 256
 #define DELIMITED_BYTES_MAX  8192u /* of a record */

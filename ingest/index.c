@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 #include "ingest/fold.h"
+#include "ingest/index_table.h"
 
 #define COLUMNS_LEAST 6 /* up to the first name; the home room may be an empty end of line */
 #define HEADER_LEAST  3 /* known headings that make a header row */
@@ -79,14 +80,14 @@ static enum column column_of(const char *text)
 }
 
 /* Whether the row is a header, which then says where everything stands. */
-static bool read_header(struct layout *out, const struct cells_row *row)
+static bool read_header(struct layout *out, const struct delimited_record *row)
 {
     struct layout l;
     unsigned known = 0;
 
     memset(l.at, ABSENT, sizeof l.at);
-    for (unsigned i = 0; i < row->count; i++) {
-        enum column c = column_of(row->cell[i]);
+    for (size_t i = 0; i < row->count && i < ABSENT; i++) {
+        enum column c = column_of(row->fields[i]);
 
         if (c == COLUMN_COUNT || l.at[c] != ABSENT)
             continue;
@@ -99,9 +100,9 @@ static bool read_header(struct layout *out, const struct cells_row *row)
     return true;
 }
 
-static const char *cell_of(const struct layout *l, const struct cells_row *row, enum column c)
+static const char *cell_of(const struct layout *l, const struct index_table *t, enum column c)
 {
-    return l->at[c] == ABSENT ? "" : cells_get(row, l->at[c]);
+    return l->at[c] == ABSENT ? "" : index_table_cell(t, l->at[c]);
 }
 
 /* SMALL or LARGE by its own column, else by a folder of that name. */
@@ -122,7 +123,7 @@ static enum index_size size_of(const char *cell, const char *folder)
     return INDEX_SIZE_UNKNOWN;
 }
 
-static const char *read_row(struct index_row *out, const struct layout *l, const struct cells_row *row)
+static const char *read_row(struct index_row *out, const struct layout *l, const struct index_table *t)
 {
     const struct {
         enum column column;
@@ -141,17 +142,19 @@ static const char *read_row(struct index_row *out, const struct layout *l, const
         {COLUMN_TITLE, out->title, sizeof out->title},
     };
 
-    if (row->count < COLUMNS_LEAST)
+    if (t->row->fault)
+        return t->row->fault;
+    if (t->row->count < COLUMNS_LEAST)
         return FAULT_ROW_COLUMNS;
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
-        const char *fault = cell_text(texts[i].to, texts[i].size, cell_of(l, row, texts[i].column));
+        const char *fault = index_text(texts[i].to, texts[i].size, cell_of(l, t, texts[i].column));
 
         if (fault)
             return fault;
     }
-    cell_path(out->folder);
-    cell_path(out->file);
-    out->size = size_of(cell_of(l, row, COLUMN_SIZE), out->folder);
+    index_path(out->folder);
+    index_path(out->file);
+    out->size = size_of(cell_of(l, t, COLUMN_SIZE), out->folder);
     if (!*out->file)
         return FAULT_ROW_COLUMNS;
     if (fold_name(out->folded_last, sizeof out->folded_last, out->last) ||
@@ -161,46 +164,45 @@ static const char *read_row(struct index_row *out, const struct layout *l, const
 }
 
 /* Every row, in order; take NULL: they are only counted. */
-static enum err read_rows(struct index_summary *s, const void *bytes, size_t len, index_take *take,
-                          void *context)
+static enum err read_rows(struct index_summary *s, struct index_table *t, index_take *take, void *context)
 {
-    CLEANUP(cells) struct cells c = {.text = NULL};
-    struct cells_row row;
+    struct delimited d = t->start;
     struct layout l;
     bool is_first = true;
+    enum err e;
 
     for (unsigned i = 0; i < COLUMN_COUNT; i++)
         l.at[i] = (unsigned char)i;
-    TRY(cells_init(&c, bytes, len));
-    *s = (struct index_summary){.charset = c.charset};
-    for (; cells_next(&c, &row); is_first = false) {
-        struct index_row out = {.line = c.line};
+    *s = (struct index_summary){.charset = t->text.charset};
+    for (; (e = index_table_next(t, &d)) == OK; is_first = false) {
+        struct index_row out = {.line = t->row->line};
 
-        s->columns = row.count > s->columns ? row.count : s->columns;
-        if (is_first && read_header(&l, &row)) {
+        s->columns = t->row->count > s->columns ? (unsigned)t->row->count : s->columns;
+        if (is_first && read_header(&l, t->row)) {
             s->has_header = true;
             continue;
         }
-        out.fault = read_row(&out, &l, &row);
+        out.fault = read_row(&out, &l, t);
         s->faulty += out.fault != NULL;
         if (++s->rows > INDEX_ROWS_MAX)
             return ERR_LIMIT;
         if (take)
             TRY(take(context, &out));
     }
-    return OK;
+    return e == ERR_NOTFOUND ? OK : e;
 }
 
 enum err index_parse(struct index_summary *out, const void *bytes, size_t len, index_take *take,
                      void *context)
 {
+    CLEANUP(index_table) struct index_table t = {.row = NULL};
     struct index_summary s;
 
     if (len > INDEX_BYTES_MAX)
         return ERR_LIMIT;
-    TRY(read_rows(&s, bytes, len, NULL,
-                  NULL)); /* first whether it is one, so that no row of another text goes out */
+    TRY(index_table_init(&t, bytes, len));
+    TRY(read_rows(&s, &t, NULL, NULL)); /* first whether it is one, so that no row of another text goes out */
     if (s.rows == s.faulty)
         return ERR_MALFORMED;
-    return read_rows(out, bytes, len, take, context);
+    return read_rows(out, &t, take, context);
 }

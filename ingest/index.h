@@ -1,7 +1,7 @@
 #ifndef INGEST_INDEX_H
 #define INGEST_INDEX_H
 
-#include "ingest/cells.h"
+#include "ingest/charset.h"
 #include "ingest/fault.h"
 
 /*

@@ -270,27 +270,16 @@ enum err roster_parse(struct roster_summary *out, char fault[static ROSTER_SENTE
                       const struct roster_file *file, const struct roster_columns *aim, roster_take *take,
                       void *context)
 {
-    CLEANUP(buf) struct buf *text = NULL;
+    CLEANUP(charset_text) struct charset_text text = {.copy = NULL};
     struct roster_summary summary = {.rows = 0};
     struct survey s = {.rows = 0};
-    enum charset charset;
-    const char *bytes;
-    size_t mark, len;
 
     if (file->len > ROSTER_BYTES_MAX)
         return no_roster(fault, "The file is larger than 64 MB.");
-    charset = charset_detect(&mark, file->bytes, file->len);
-    bytes = (const char *)file->bytes + mark;
-    len = file->len - mark;
-    if (charset != CHARSET_UTF_8 || !charset_is_utf_8(bytes, len)) {
-        TRY(buf_new(&text, 3 * ROSTER_BYTES_MAX));
-        TRY(charset_to_utf_8(text, charset, bytes, len));
-        bytes = buf_text(text);
-        len = buf_len(text);
-    }
-    s.d = (struct delimited){.at = bytes, .end = bytes + len};
+    TRY(charset_read(&text, file->bytes, file->len));
+    s.d = (struct delimited){.at = text.at, .end = text.end};
     TRY(survey(&s, &summary, fault, aim));
-    name_format(&summary, &s, charset, file->media);
+    name_format(&summary, &s, text.charset, file->media);
     TRY(deliver(&summary, &s, take, context));
     *out = summary;
     return OK;

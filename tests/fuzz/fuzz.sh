@@ -26,8 +26,8 @@ sources() {
     case $1 in
     archive) echo ingest/archive*.c ingest/package*.c ;;
     image) echo ingest/probe*.c ingest/exif.c ;;
-    index) echo ingest/index*.c ingest/cells.c ;;
-    mapping) echo ingest/mapping.c ingest/cells.c ;;
+    index) echo ingest/index*.c ingest/delimited.c ;;
+    mapping) echo ingest/mapping.c ingest/index_table.c ingest/delimited.c ;;
     message) echo photod/wire/message.c photod/wire/pack.c photod/wire/shapes.c ;;
     roster) echo ingest/roster*.c ingest/delimited.c ingest/charset.c ingest/fold.c ;;
     esac

@@ -3,20 +3,14 @@
 #include "ingest/charset.h"
 #include "tests/unit/suite.h"
 
-static enum charset detect(const char *bytes, size_t len, size_t *mark)
-{
-    return charset_detect(mark, bytes, len);
-}
-
 static void expect(enum charset charset, const char *bytes, size_t len, const char *text)
 {
-    CLEANUP(buf) struct buf *out = NULL;
-    size_t mark;
+    CLEANUP(charset_text) struct charset_text got = {.copy = NULL};
 
-    ck_assert_int_eq(detect(bytes, len, &mark), charset);
-    ck_assert_int_eq(buf_new(&out, 1 << 20), OK);
-    ck_assert_int_eq(charset_to_utf_8(out, charset, bytes + mark, len - mark), OK);
-    ck_assert_str_eq(buf_text(out), text);
+    ck_assert_int_eq(charset_read(&got, bytes, len), OK);
+    ck_assert_int_eq(got.charset, charset);
+    ck_assert_uint_eq((size_t)(got.end - got.at), strlen(text));
+    ck_assert_int_eq(memcmp(got.at, text, strlen(text)), 0);
 }
 
 #define EXPECT(charset, literal, text) expect(charset, literal, sizeof literal - 1, text)
@@ -97,25 +91,36 @@ END_TEST
 
 START_TEST(a_text_longer_than_the_converters_buffers_comes_out_whole)
 {
-    CLEANUP(buf) struct buf *out = NULL;
+    CLEANUP(charset_text) struct charset_text got = {.copy = NULL};
     size_t len = 100001;
     char *bytes = malloc(len);
 
     memset(bytes, 0xf1, len);
-    ck_assert_int_eq(buf_new(&out, 3 * len), OK);
-    ck_assert_int_eq(charset_to_utf_8(out, CHARSET_WINDOWS_1252, bytes, len), OK);
-    ck_assert_uint_eq(buf_len(out), 2 * len);
-    ck_assert_int_eq(memcmp(buf_text(out) + 2 * len - 4, "ññ", 4), 0);
+    ck_assert_int_eq(charset_read(&got, bytes, len), OK);
+    ck_assert_uint_eq((size_t)(got.end - got.at), 2 * len);
+    ck_assert_int_eq(memcmp(got.end - 4, "ññ", 4), 0);
     free(bytes);
 }
 END_TEST
 
-START_TEST(the_ceiling_of_the_buffer_is_kept)
+START_TEST(no_encoding_grows_past_the_room_for_it)
 {
-    CLEANUP(buf) struct buf *out = NULL;
+    EXPECT(CHARSET_WINDOWS_1252, "\x80\x80", "€€");
+    EXPECT(CHARSET_UTF_8, "\xef\xbb\xbf\xf1\xf1", CHARSET_UNDEFINED CHARSET_UNDEFINED);
+    EXPECT(CHARSET_UTF_16LE, "\xff\xfe\xac\x20x", "€" CHARSET_UNDEFINED);
+    EXPECT(CHARSET_UTF_16LE, "\xff\xfe", "");
+}
+END_TEST
 
-    ck_assert_int_eq(buf_new(&out, 3), OK);
-    ck_assert_int_eq(charset_to_utf_8(out, CHARSET_WINDOWS_1252, "\xf1\xf1", 2), ERR_LIMIT);
+START_TEST(utf_8_is_read_where_it_lies)
+{
+    static const char bytes[] = "\xef\xbb\xbfPeña";
+    CLEANUP(charset_text) struct charset_text got = {.copy = NULL};
+
+    ck_assert_int_eq(charset_read(&got, bytes, sizeof bytes - 1), OK);
+    ck_assert_ptr_eq(got.at, bytes + 3);
+    ck_assert_ptr_eq(got.end, bytes + sizeof bytes - 1);
+    ck_assert_ptr_null(got.copy);
 }
 END_TEST
 
@@ -130,5 +135,5 @@ SUITE("charset", plain_ascii_is_utf_8, utf_8_is_known_by_its_form_and_by_its_mar
       a_mark_of_utf_8_holds_even_when_a_byte_does_not, utf_16_is_known_by_its_mark,
       utf_16_without_mark_is_known_by_its_nuls, an_unpaired_surrogate_is_undefined, the_rest_is_windows_1252,
       bytes_that_windows_1252_leaves_open_become_controls, overlong_and_surrogate_forms_are_no_utf_8,
-      a_text_longer_than_the_converters_buffers_comes_out_whole, the_ceiling_of_the_buffer_is_kept,
-      every_charset_has_a_name)
+      a_text_longer_than_the_converters_buffers_comes_out_whole, no_encoding_grows_past_the_room_for_it,
+      utf_8_is_read_where_it_lies, every_charset_has_a_name)

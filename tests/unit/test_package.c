@@ -144,11 +144,35 @@ START_TEST(a_bad_row_costs_itself_alone)
     ck_assert_uint_eq(s.faulty, 3);
     ck_assert_str_eq(g.rows[1].fault, FAULT_ROW_COLUMNS);
     ck_assert_str_eq(g.rows[2].fault, FAULT_ROW_COLUMNS);
-    ck_assert_str_eq(g.rows[3].fault, FAULT_ROW_COLUMNS);
+    ck_assert_str_eq(g.rows[3].fault, FAULT_ROW_QUOTES);
     ck_assert_str_eq(g.rows[4].file, "c, \"x\".jpg");
     (void)snprintf(longer, sizeof longer, "V\tF\ta.jpg\t1\tDoe\tAnn\t2\nV\tF\tb.jpg\t1\t%0110d\tAnn\t2\n", 0);
     ck_assert_int_eq(parse(&s, &g, longer), OK);
     ck_assert_str_eq(g.rows[1].fault, FAULT_FIELD_TOO_LONG);
+}
+END_TEST
+
+START_TEST(a_quote_in_an_index_costs_its_line_alone_or_is_a_character)
+{
+    static const char text[] = "V,F,a.jpg,1,Doe,Ann \"Annie\",2\n"
+                               "V,F,b.jpg,1,\"Roe,Jo,2\n"
+                               "V,F,c.jpg,1,Poe\",Kim,2\n"
+                               "V,F,d.jpg,1,\"Coe\" Jr.,Lu,2\n"
+                               "V,F,e.jpg,1,\"Moe, Jr.\",\"Al \"\"X\"\"\",2\n";
+    struct index_summary s;
+    struct got g;
+
+    ck_assert_int_eq(parse(&s, &g, text), OK);
+    ck_assert_uint_eq(g.count, 5);
+    ck_assert_uint_eq(s.faulty, 2);
+    ck_assert_str_eq(g.rows[0].first, "Ann \"Annie\"");
+    ck_assert_str_eq(g.rows[0].folded_first, "ann annie");
+    ck_assert_str_eq(g.rows[1].fault, FAULT_ROW_QUOTES);
+    ck_assert_uint_eq(g.rows[2].line, 3); /* the quote of line 2 does not end here */
+    ck_assert_str_eq(g.rows[2].last, "Poe\"");
+    ck_assert_str_eq(g.rows[3].fault, FAULT_ROW_QUOTES);
+    ck_assert_str_eq(g.rows[4].last, "Moe, Jr.");
+    ck_assert_str_eq(g.rows[4].first, "Al \"X\"");
 }
 END_TEST
 
@@ -398,7 +422,8 @@ END_TEST
 SUITE("package", an_index_with_a_header_row_is_read_by_its_headings,
       headings_may_stand_in_any_order_and_under_other_names,
       an_index_without_header_row_has_the_columns_in_their_order, each_encoding_a_photographer_saves_is_read,
-      a_bad_row_costs_itself_alone, what_is_no_index_delivers_nothing, hostile_bytes_give_rows_or_a_refusal,
+      a_bad_row_costs_itself_alone, a_quote_in_an_index_costs_its_line_alone_or_is_a_character,
+      what_is_no_index_delivers_nothing, hostile_bytes_give_rows_or_a_refusal,
       a_mapping_file_is_read_with_and_without_header_row, a_text_that_names_no_files_is_no_mapping,
       a_row_finds_its_file_wherever_the_package_put_it, several_volumes_are_read_each_below_its_index,
       a_mapping_file_is_found_beside_its_photos, a_zip_without_a_table_is_named_by_state_id)
