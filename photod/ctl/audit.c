@@ -76,8 +76,7 @@ static enum ctl_exit print_log_json(const struct log_report *r)
         (void)json_object_update_new(all, json_pack("{s:s, s:I, s:s, s:s, s:s}", "origin", r->head.origin,
                                                     "size", (json_int_t)r->head.size, "root", root, "first",
                                                     r->first_time, "last", r->last_time));
-    (void)json_dumpf(all, stdout, JSON_INDENT(2));
-    (void)putchar('\n');
+    say_json(all);
     json_decref(all);
     return r->count ? CTL_UNVERIFIED : CTL_OK;
 }
@@ -136,23 +135,16 @@ enum ctl_exit command_audit_verify(int argc, char **argv)
 
 enum ctl_exit command_audit_key(int argc, char **argv)
 {
-    struct local_where where = {NULL, NULL};
-    const struct option_row rows[] = {LOCAL_OPTIONS(where)};
-    const struct usage u = {
-        "audit key",
-        "",
-        "Prints the public key (C2SP vkey) with which anyone verifies photod's audit log and its "
-        "receipts.  Hand it to auditors and agencies.",
-        rows,
-        sizeof rows / sizeof rows[0],
-        NULL,
-        0};
+    struct local_line line = {.command = "audit key",
+                              .about =
+                                  "Prints the public key (C2SP vkey) with which anyone verifies photod's "
+                                  "audit log and its receipts.  Hand it to auditors and agencies."};
     CLEANUP(message) struct message answer = MESSAGE_NONE;
     enum ctl_exit code;
 
-    if (!options_read(&code, &u, argc, argv))
+    if (!local_read(&code, &line, argc, argv))
         return code;
-    TRY_CTL(local_ask(&answer, &where, MSG_AUDIT_KEY, NULL, MSG_AUDIT_KEY_IS));
+    TRY_CTL(local_ask(&answer, &line.where, MSG_AUDIT_KEY, NULL, MSG_AUDIT_KEY_IS));
     say_clean(answer.is.audit_key.verifier);
     (void)puts(answer.is.audit_key.verifier);
     return CTL_OK;

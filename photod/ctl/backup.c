@@ -321,8 +321,7 @@ static void print_json(const struct backup *b)
                           (json_int_t)m->leaves, "photos", b->photos_name[0] ? b->photos_name : NULL, "keys",
                           b->keys_name, "full", (int)!b->from, "deleted", (json_int_t)b->expired);
 
-    (void)json_dumpf(o, stdout, JSON_INDENT(2));
-    (void)putchar('\n');
+    say_json(o);
     json_decref(o);
 }
 

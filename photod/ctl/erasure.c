@@ -55,36 +55,28 @@ static void print_json(const struct shape_erasure_state *s)
                   "record", (int)s->record, "keys", (json_int_t)s->deks, "answers", (json_int_t)s->answers,
                   "unfinished", (int)s->open, "erased_on", *on ? on : NULL, "copies_end_on",
                   *until ? until : NULL);
-    (void)json_dumpf(o, stdout, JSON_INDENT(2));
-    (void)putchar('\n');
+    say_json(o);
     json_decref(o);
 }
 
 enum ctl_exit command_erasure_prove(int argc, char **argv)
 {
-    struct local_where where = {NULL, NULL};
-    bool json = false;
-    const struct option_row rows[] = {LOCAL_OPTIONS(where), OPTION_FLAG("json", json, "Print JSON.")};
-    const struct usage u = {
-        "erasure prove",
-        "",
-        "Says what is left of one child: in the live store now, and in copies until when. The State ID is "
-        "read from standard input or asked for. The erasure itself stands in the audit log as the leaves "
-        "`erase-intent` and `erase-done`.",
-        rows,
-        sizeof rows / sizeof rows[0],
-        NULL,
-        0};
+    struct local_line line = {
+        .command = "erasure prove",
+        .about = "Says what is left of one child: in the live store now, and in copies until when. The State "
+                 "ID is read from standard input or asked for. The erasure itself stands in the audit log as "
+                 "the leaves `erase-intent` and `erase-done`.",
+        .has_json = true};
     CLEANUP(message) struct message answer = MESSAGE_NONE;
     const struct shape_erasure_state *s = &answer.is.erasure_state;
     struct shape_erasure ask = {.state_id = ""};
     enum ctl_exit code;
 
-    if (!options_read(&code, &u, argc, argv))
+    if (!local_read(&code, &line, argc, argv))
         return code;
     TRY_CTL(prompt_state_id(ask.state_id));
-    TRY_CTL(local_ask(&answer, &where, MSG_ERASURE, &ask, MSG_ERASURE_IS));
-    if (json) {
+    TRY_CTL(local_ask(&answer, &line.where, MSG_ERASURE, &ask, MSG_ERASURE_IS));
+    if (line.json) {
         print_json(s);
     } else {
         tell_live(s);

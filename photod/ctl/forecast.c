@@ -68,36 +68,28 @@ static void print_json(const struct forecast *f)
                                     json_pack("{s:s, s:s, s:I}", "district", f->row[i].district, "month",
                                               f->row[i].month, "photos", (json_int_t)f->row[i].photos));
     all = json_pack("{s:I, s:o}", "photos", (json_int_t)f->photos, "rows", rows);
-    (void)json_dumpf(all, stdout, JSON_INDENT(2));
-    (void)putchar('\n');
+    say_json(all);
     json_decref(all);
 }
 
 enum ctl_exit command_forecast(int argc, char **argv)
 {
-    struct local_where where = {NULL, NULL};
-    bool json = false;
-    const struct option_row rows[] = {LOCAL_OPTIONS(where), OPTION_FLAG("json", json, "Print JSON.")};
-    const struct usage u = {
-        "forecast",
-        "",
-        "Shows how many of the photos that can be served today reach their two years in which month, by "
-        "district: new ones must be taken before.",
-        rows,
-        sizeof rows / sizeof rows[0],
-        NULL,
-        0};
+    struct local_line line = {.command = "forecast",
+                              .about =
+                                  "Shows how many of the photos that can be served today reach their two "
+                                  "years in which month, by district: new ones must be taken before.",
+                              .has_json = true};
     CLEANUP(heap) struct forecast *f = calloc(1, sizeof *f);
     CLEANUP(message) struct message answer = MESSAGE_NONE;
     enum ctl_exit code;
 
-    if (!options_read(&code, &u, argc, argv))
+    if (!local_read(&code, &line, argc, argv))
         return code;
     if (!f)
         return say_fail(CTL_FAILED, "out of memory");
-    TRY_CTL(local_ask(&answer, &where, MSG_FORECAST, NULL, MSG_FORECAST_IS));
+    TRY_CTL(local_ask(&answer, &line.where, MSG_FORECAST, NULL, MSG_FORECAST_IS));
     TRY_CTL(read_rows(f, answer.fds[0]));
-    if (json)
+    if (line.json)
         print_json(f);
     else
         print_table(f);

@@ -96,37 +96,26 @@ static void print_json(const struct findings *f)
                                                     f->row[i].what));
     all = json_pack("{s:I, s:I, s:o}", "checked", (json_int_t)f->checked, "damaged", (json_int_t)f->found,
                     "rows", list);
-    (void)json_dumpf(all, stdout, JSON_INDENT(2));
-    (void)putchar('\n');
+    say_json(all);
     json_decref(all);
 }
 
 enum ctl_exit command_fsck(int argc, char **argv)
 {
-    struct local_where where = {NULL, NULL};
-    bool json = false;
-    const struct option_row rows[] = {
-        LOCAL_OPTIONS(where),
-        OPTION_FLAG("json", json, "Print JSON."),
-    };
-    const struct usage u = {
-        "fsck",
-        "",
-        "Opens everything that is sealed, while photod serves: every picture, record and leaf. Says what "
-        "is damaged and which students it touches; repairs nothing. Exit code 4 when something is damaged.",
-        rows,
-        sizeof rows / sizeof rows[0],
-        NULL,
-        0};
+    struct local_line line = {.command = "fsck",
+                              .about = "Opens everything that is sealed, while photod serves: every picture, "
+                                       "record and leaf. Says what is damaged and which students it touches; "
+                                       "repairs nothing. Exit code 4 when something is damaged.",
+                              .has_json = true};
     CLEANUP(heap) struct findings *f = calloc(1, sizeof *f);
     enum ctl_exit code;
 
-    if (!options_read(&code, &u, argc, argv))
+    if (!local_read(&code, &line, argc, argv))
         return code;
     if (!f)
         return say_fail(CTL_FAILED, "out of memory");
-    TRY_CTL(run(f, &where));
-    if (json)
+    TRY_CTL(run(f, &line.where));
+    if (line.json)
         print_json(f);
     else
         print_table(f);

@@ -326,6 +326,22 @@ enum ctl_exit http_request(struct http_answer *out, struct http *h, const char *
 
 /* ---- Answers ---- */
 
+enum err http_body_json(struct http_body *out, struct buf **text, json_t *body)
+{
+    size_t len = body ? json_dumpb(body, NULL, 0, JSON_COMPACT) : 0;
+    unsigned char *space;
+    enum err e = len ? buf_new(text, len) : ERR_MALFORMED;
+
+    if (!e)
+        e = buf_extend(*text, len, &space);
+    if (!e)
+        (void)json_dumpb(body, (char *)space, len, JSON_COMPACT);
+    json_decref(body);
+    TRY(e);
+    *out = (struct http_body){.type = "application/json", .bytes = buf_bytes(*text), .len = len};
+    return OK;
+}
+
 const char *json_text(const json_t *object, const char *member)
 {
     const char *text = json_string_value(json_object_get(object, member));

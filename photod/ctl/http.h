@@ -33,6 +33,10 @@ struct http_body {
     uint64_t offset;  /* from here on */
 };
 
+/* JSON as such a body; *text holds its bytes, body is taken.  Expected: ERR_MALFORMED, body is NULL: no
+ * UTF-8. */
+MUST_CHECK enum err http_body_json(struct http_body *out, struct buf **text, json_t *body);
+
 struct http_answer {
     long status;
     struct buf *body; /* as text; a NUL follows */

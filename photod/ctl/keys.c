@@ -50,33 +50,25 @@ static void print_json(const struct shape_keys_status *s)
                        (int)s->changing, "share_set", s->share_set, "epoch", (json_int_t)s->ring_epoch,
                        "since", s->ring_since_ms ? ring : NULL, "deks", (json_int_t)s->deks, "rotating",
                        (int)s->rotating, "suite", s->suite);
-    (void)json_dumpf(status, stdout, JSON_INDENT(2));
-    (void)putchar('\n');
+    say_json(status);
     json_decref(status);
 }
 
 enum ctl_exit command_keys_status(int argc, char **argv)
 {
-    struct local_where where = {NULL, NULL};
-    bool json = false;
-    const struct option_row rows[] = {LOCAL_OPTIONS(where), OPTION_FLAG("json", json, "Print JSON.")};
-    const struct usage u = {"keys status",
-                            "",
-                            "Shows how the root key is kept and since when, which set of recovery shares is "
-                            "its, which ring key is in use, and how many keys it wraps: one for each child's "
-                            "record, each photo and each batch.",
-                            rows,
-                            sizeof rows / sizeof rows[0],
-                            NULL,
-                            0};
+    struct local_line line = {.command = "keys status",
+                              .about = "Shows how the root key is kept and since when, which set of recovery "
+                                       "shares is its, which ring key is in use, and how many keys it wraps: "
+                                       "one for each child's record, each photo and each batch.",
+                              .has_json = true};
     CLEANUP(message) struct message answer = MESSAGE_NONE;
     enum ctl_exit code;
 
-    if (!options_read(&code, &u, argc, argv))
+    if (!local_read(&code, &line, argc, argv))
         return code;
-    TRY_CTL(local_ask(&answer, &where, MSG_KEYS_STATUS, NULL, MSG_KEYS_ARE));
+    TRY_CTL(local_ask(&answer, &line.where, MSG_KEYS_STATUS, NULL, MSG_KEYS_ARE));
     clean(&answer.is.keys_status);
-    if (json)
+    if (line.json)
         print_json(&answer.is.keys_status);
     else
         print_status(&answer.is.keys_status);
@@ -87,26 +79,19 @@ enum ctl_exit command_keys_status(int argc, char **argv)
 
 enum ctl_exit command_keys_rotate(int argc, char **argv)
 {
-    struct local_where where = {NULL, NULL};
-    const struct option_row rows[] = {LOCAL_OPTIONS(where)};
-    const struct usage u = {"keys rotate",
-                            "",
-                            "Replaces the ring key, which wraps the key of every child: what was erased "
-                            "before is then unreadable "
-                            "in every old copy of the store. Serving goes on. The nightly purge does the "
-                            "same; this is for sooner.",
-                            rows,
-                            sizeof rows / sizeof rows[0],
-                            NULL,
-                            0};
+    struct local_line line = {.command = "keys rotate",
+                              .about =
+                                  "Replaces the ring key, which wraps the key of every child: what was "
+                                  "erased before is then unreadable in every old copy of the store. Serving "
+                                  "goes on. The nightly purge does the same; this is for sooner."};
     const struct local_question q = {.type = MSG_KEYS_ROTATE, .wanted = MSG_DONE, .wait_s = ROTATE_S};
     CLEANUP(message) struct message answer = MESSAGE_NONE;
     enum ctl_exit code;
     bool sent = false;
 
-    if (!options_read(&code, &u, argc, argv))
+    if (!local_read(&code, &line, argc, argv))
         return code;
-    code = local_ask_long(&answer, &where, &q, &sent);
+    code = local_ask_long(&answer, &line.where, &q, &sent);
     if (code && sent)
         say_hint(
             "A rotation once begun goes on by itself, after a restart too: `photoctl keys status` shows it.");

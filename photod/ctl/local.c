@@ -94,6 +94,16 @@ static enum ctl_exit talk(struct message *answer, struct channel *c, const struc
     return CTL_OK;
 }
 
+bool local_read(enum ctl_exit *code, struct local_line *l, int argc, char **argv)
+{
+    const struct option_row rows[] = {OPTION_FLAG("json", l->json, "Print JSON."), LOCAL_OPTIONS(l->where)};
+    const size_t from = l->has_json ? 0 : 1;
+    const struct usage u = {l->command, "", l->about, rows + from, sizeof rows / sizeof rows[0] - from,
+                            NULL,       0};
+
+    return options_read(code, &u, argc, argv);
+}
+
 enum ctl_exit local_ask_long(struct message *answer, const struct local_where *where,
                              const struct local_question *q, bool *sent)
 {

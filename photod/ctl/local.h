@@ -20,6 +20,16 @@ struct local_where {
                     "Read where the socket is from this photod.conf.  Default, when --socket is not given: " \
                     "/etc/photod/photod.conf.")
 
+/* The line of a command that takes no other options. */
+struct local_line {
+    const char *command, *about; /* for --help */
+    bool has_json;               /* it takes --json, too */
+    struct local_where where;
+    bool json;
+};
+/* As options_read(). */
+MUST_CHECK bool local_read(enum ctl_exit *code, struct local_line *l, int argc, char **argv);
+
 /*
  * Asks and waits at most 60 seconds.  Anything but an answer of the type
  * wanted was said; a refusal with photod's reason.

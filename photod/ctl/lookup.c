@@ -20,7 +20,6 @@
 #include "photod/ctl/prompt.h"
 
 #define PICTURE_MAX (8u << 20)
-#define BODY_MAX    8192
 
 struct lookup {
     const char *url, *ca, *cert, *key, *oca, *reported_at, *operator, * rendition, *out, *receipt,
@@ -32,37 +31,21 @@ struct lookup {
 
 /* ---- Asking ---- */
 
-static enum ctl_exit make_body(struct buf **out, const struct lookup *l)
-{
-    json_t *body = json_pack("{s:{s:s, s:s, s:s}, s:s, s:{s:s}, s:s}", "case", "oca", l->oca, "reported_at",
-                             l->reported_at, "basis", "missing-child-report", "operator", l->operator,
-                             "child", "state_id", l->state_id, "rendition", l->rendition);
-    CLEANUP(buf) struct buf *text = NULL;
-    size_t len = json_dumpb(body, NULL, 0, JSON_COMPACT);
-    unsigned char *space;
-    bool good = len && !buf_new(&text, BODY_MAX) && !buf_extend(text, len, &space) &&
-                json_dumpb(body, (char *)space, len, JSON_COMPACT) == len;
-
-    json_decref(body);
-    if (!good)
-        return say_fail(CTL_USAGE, "the case, operator or rendition is too long or not UTF-8");
-    *out = TAKE(text);
-    return CTL_OK;
-}
-
 static enum ctl_exit ask(struct http_answer *a, const struct lookup *l)
 {
     CLEANUP(http) struct http *h = NULL;
     CLEANUP(buf) struct buf *text = NULL;
-    struct http_body body = {.type = "application/json"};
+    struct http_body body;
     char header[100];
     enum ctl_exit code;
 
     TRY_CTL(http_open(
         &h, &(struct http_options){.url = l->url, .ca = l->ca, .certificate = l->cert, .key = l->key}));
-    TRY_CTL(make_body(&text, l));
-    body.bytes = buf_bytes(text);
-    body.len = buf_len(text);
+    if (http_body_json(&body, &text,
+                       json_pack("{s:{s:s, s:s, s:s}, s:s, s:{s:s}, s:s}", "case", "oca", l->oca,
+                                 "reported_at", l->reported_at, "basis", "missing-child-report", "operator",
+                                 l->operator, "child", "state_id", l->state_id, "rendition", l->rendition)))
+        return say_fail(CTL_USAGE, "the case, operator or rendition is not UTF-8");
     (void)snprintf(header, sizeof header, "Idempotency-Key: %s", l->idempotency_key);
     code = http_request(a, h, "POST", "/v1/lookups", (const char *const[]){header, NULL}, &body);
     if (code)
@@ -130,8 +113,7 @@ static void print_json(const struct lookup *l, json_t *answer)
     (void)json_object_del(json_object_get(answer, "photo"), "data");
     (void)json_object_del(answer, "receipt");
     (void)json_object_set_new(answer, "idempotency_key", json_string(l->idempotency_key));
-    (void)json_dumpf(answer, stdout, JSON_INDENT(2));
-    (void)putchar('\n');
+    say_json(answer);
 }
 
 static enum ctl_exit save(const struct lookup *l, const json_t *answer)

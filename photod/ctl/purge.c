@@ -24,57 +24,42 @@ static void print_certificate(const struct shape_purged *p, bool json)
     o = json_pack("{s:I, s:I, s:I, s:I, s:I, s:s}", "audit", (json_int_t)p->leaf, "expired",
                   (json_int_t)p->expired, "lapsed", (json_int_t)p->lapsed, "replaced",
                   (json_int_t)p->replaced, "discarded", (json_int_t)p->discarded, "copies_end_on", until);
-    (void)json_dumpf(o, stdout, JSON_INDENT(2));
-    (void)putchar('\n');
+    say_json(o);
     json_decref(o);
 }
 
 enum ctl_exit command_purge(int argc, char **argv)
 {
-    struct local_where where = {NULL, NULL};
-    bool json = false;
-    const struct option_row rows[] = {LOCAL_OPTIONS(where), OPTION_FLAG("json", json, "Print JSON.")};
-    const struct usage u = {
-        "purge",
-        "",
-        "Erases now what each night's purge erases: photos two years old, photos that no undo can bring "
-        "back, children whose opt-in has lapsed, and batches that nobody committed within 7 days. Prints its "
-        "certificate, which is a leaf of the audit log; then the ring key is replaced.",
-        rows,
-        sizeof rows / sizeof rows[0],
-        NULL,
-        0};
+    struct local_line line = {
+        .command = "purge",
+        .about =
+            "Erases now what each night's purge erases: photos two years old, photos that no undo can bring "
+            "back, children whose opt-in has lapsed, and batches that nobody committed within 7 days. Prints "
+            "its certificate, which is a leaf of the audit log; then the ring key is replaced.",
+        .has_json = true};
     const struct local_question q = {.type = MSG_PURGE, .wanted = MSG_PURGED, .wait_s = PURGE_S};
     CLEANUP(message) struct message answer = MESSAGE_NONE;
     enum ctl_exit code;
 
-    if (!options_read(&code, &u, argc, argv))
+    if (!local_read(&code, &line, argc, argv))
         return code;
-    TRY_CTL(local_ask_long(&answer, &where, &q, NULL));
-    print_certificate(&answer.is.purged, json);
+    TRY_CTL(local_ask_long(&answer, &line.where, &q, NULL));
+    print_certificate(&answer.is.purged, line.json);
     return CTL_OK;
 }
 
 enum ctl_exit command_clock_accept(int argc, char **argv)
 {
-    struct local_where where = {NULL, NULL};
-    const struct option_row rows[] = {LOCAL_OPTIONS(where)};
-    const struct usage u = {
-        "clock accept",
-        "",
-        "photod erases nothing by date once the clock has moved by more than a day against what it last "
-        "knew. Look at this machine's clock first: what is erased does not come back. This says that it is "
-        "right.",
-        rows,
-        sizeof rows / sizeof rows[0],
-        NULL,
-        0};
+    struct local_line line = {.command = "clock accept",
+                              .about = "photod erases nothing by date once the clock has moved by more than "
+                                       "a day against what it last knew. Look at this machine's clock first: "
+                                       "what is erased does not come back. This says that it is right."};
     CLEANUP(message) struct message answer = MESSAGE_NONE;
     enum ctl_exit code;
 
-    if (!options_read(&code, &u, argc, argv))
+    if (!local_read(&code, &line, argc, argv))
         return code;
-    TRY_CTL(local_ask(&answer, &where, MSG_CLOCK_ACCEPT, NULL, MSG_DONE));
+    TRY_CTL(local_ask(&answer, &line.where, MSG_CLOCK_ACCEPT, NULL, MSG_DONE));
     (void)printf("The clock is accepted (audit leaf %" PRIu64 "): erasing by date goes on.\n",
                  answer.is.done.leaf);
     return CTL_OK;

@@ -163,8 +163,7 @@ static void print_drill(const struct drill *d)
                       (json_int_t)behind, "rto_seconds", (double)d->took_ms / 1000, "leaves",
                       (json_int_t)r->own.size, "position", (json_int_t)r->manifest->position);
 
-        (void)json_dumpf(o, stdout, JSON_INDENT(2));
-        (void)putchar('\n');
+        say_json(o);
         json_decref(o);
     }
 }

@@ -6,16 +6,16 @@
 #include "photod/base/text.h"
 #include "photod/ctl/commands.h"
 #include "photod/ctl/file.h"
-#include "photod/ctl/http.h"
+#include "photod/ctl/office.h"
 #include "photod/ctl/table.h"
 
 #define PATH_TEXT     128
 #define DECISIONS_MAX (2u << 20)
-#define BODY_MAX      (4u << 20)
 #define LINE_TEXT     200
 
 struct review {
-    const char *url, *ca, *key_file, *district, *batch, *decisions;
+    struct office office;
+    const char *batch, *decisions;
     bool json;
     struct http *http;
     json_t *decided; /* array of what is decided so far */
@@ -26,7 +26,7 @@ static enum ctl_exit ask(struct http_answer *a, const struct review *r, const ch
 {
     char path[PATH_TEXT];
 
-    (void)snprintf(path, sizeof path, "/v1/districts/%s/batches/%s/review", r->district, r->batch);
+    (void)snprintf(path, sizeof path, "/v1/districts/%s/batches/%s/review", r->office.district, r->batch);
     TRY_CTL(http_request(a, r->http, method, path, NULL, body));
     return http_expect_json(a);
 }
@@ -163,23 +163,15 @@ static enum ctl_exit send(const struct review *r)
     json_t *body = json_pack("{s:O}", "decisions", r->decided);
     CLEANUP(http_answer) struct http_answer a = {.status = 0};
     CLEANUP(buf) struct buf *text = NULL;
-    size_t len = body ? json_dumpb(body, NULL, 0, JSON_COMPACT) : 0;
-    unsigned char *space;
-    bool good = len && !buf_new(&text, BODY_MAX) && !buf_extend(text, len, &space) &&
-                json_dumpb(body, (char *)space, len, JSON_COMPACT) == len;
-    struct http_body sent = {.type = "application/json"};
+    struct http_body sent;
 
-    json_decref(body);
-    if (!good)
-        return say_fail(CTL_FAILED, "too many decisions at once");
-    sent.bytes = buf_bytes(text);
-    sent.len = len;
+    if (http_body_json(&sent, &text, body))
+        return say_fail(CTL_FAILED, "the decisions are not UTF-8");
     TRY_CTL(ask(&a, r, "POST", &sent));
     if (r->json)
-        (void)json_dumpf(a.json, stdout, JSON_INDENT(2));
+        say_json(a.json);
     else
-        (void)printf("%zu decisions are taken.", json_array_size(r->decided));
-    (void)putchar('\n');
+        (void)printf("%zu decisions are taken.\n", json_array_size(r->decided));
     say_hint("The files named are judged now: photoctl upload ... --batch %s --show", r->batch);
     return CTL_OK;
 }
@@ -199,8 +191,7 @@ static enum ctl_exit run(struct review *r)
     TRY_CTL(ask(&a, r, "GET", NULL));
     rows = json_object_get(a.json, "rows");
     if (r->json) {
-        (void)json_dumpf(a.json, stdout, JSON_INDENT(2));
-        (void)putchar('\n');
+        say_json(a.json);
         return CTL_OK;
     }
     (void)printf("%zu files of batch %s wait for a decision.\n", json_array_size(rows), r->batch);
@@ -217,8 +208,6 @@ static enum ctl_exit run(struct review *r)
 
 static enum ctl_exit check(const struct review *r)
 {
-    if (!text_is_digits(r->district, 4))
-        return say_fail(CTL_USAGE, "--district is the four-digit School System code, leading zeros included");
     if (strlen(r->batch) > 48 || strspn(r->batch, "0123456789abcdef") != strlen(r->batch) || !*r->batch)
         return say_fail(CTL_USAGE, "--batch is not the name of a batch");
     return CTL_OK;
@@ -235,13 +224,9 @@ static const char about[] = "Shows each photo whose child is not certain, with t
 
 enum ctl_exit command_batch_review(int argc, char **argv)
 {
-    struct review r = {.url = NULL};
+    struct review r = {.batch = NULL};
     const struct option_row rows[] = {
-        OPTION_NEED("url", "URL", r.url, "The office door, as in https://photos.example:8444."),
-        OPTION_NEED("ca", "FILE", r.ca, "The CA that issued the door's certificate (PEM)."),
-        OPTION_NEED("key-file", "FILE", r.key_file,
-                    "Holds the district's key, as `photoctl key issue` wrote it."),
-        OPTION_NEED("district", "CODE", r.district, "The district's four-digit School System code."),
+        OFFICE_OPTIONS(r.office),
         OPTION_NEED("batch", "ID", r.batch, "The batch, as `photoctl upload` named it."),
         OPTION_TEXT("decisions", "FILE", r.decisions, "Decisions to send; - reads them from standard input."),
         OPTION_FLAG("json", r.json, "Print the server's answer as JSON."),
@@ -252,8 +237,9 @@ enum ctl_exit command_batch_review(int argc, char **argv)
 
     if (!options_read(&code, &u, argc, argv))
         return code;
+    TRY_CTL(office_check(&r.office));
     TRY_CTL(check(&r));
-    TRY_CTL(http_open(&http, &(struct http_options){.url = r.url, .ca = r.ca, .bearer_file = r.key_file}));
+    TRY_CTL(office_open(&http, &r.office));
     r.http = http;
     r.decided = json_array();
     code = r.decided ? run(&r) : say_fail(CTL_FAILED, "out of memory");

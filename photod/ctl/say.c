@@ -6,6 +6,12 @@
 
 static bool progress_open;
 
+void say_json(const json_t *result)
+{
+    (void)json_dumpf(result, stdout, JSON_INDENT(2));
+    (void)putchar('\n');
+}
+
 void say_clean(char *text)
 {
     for (unsigned char *p = (unsigned char *)text; *p; p++) {

@@ -1,6 +1,7 @@
 #ifndef PHOTOD_CTL_SAY_H
 #define PHOTOD_CTL_SAY_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include "photod/base/err.h"
@@ -37,6 +38,9 @@ void say_hint(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* A line that overwrites itself, on a terminal only; say_progress_end() leaves it. */
 void say_progress(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void say_progress_end(void);
+
+/* A result for programs, on standard output. */
+void say_json(const json_t *result);
 
 /* Replaces control characters (C0, DEL, C1) by question marks, in place. */
 void say_clean(char *text);

@@ -157,39 +157,27 @@ static void print_json(const struct shape_status *s, const struct processes *all
                        (json_int_t)s->leaves, "volume_bytes", (json_int_t)s->volume_bytes, "available_bytes",
                        (json_int_t)s->available_bytes, "uploads", (int)s->uploads, "ballast", (int)s->ballast,
                        "clock_suspect", (int)s->clock_suspect, "processes", list);
-    (void)json_dumpf(status, stdout, JSON_INDENT(2));
-    (void)putchar('\n');
+    say_json(status);
     json_decref(status);
 }
 
 enum ctl_exit command_status(int argc, char **argv)
 {
-    struct local_where where = {NULL, NULL};
-    bool json = false;
-    const struct option_row rows[] = {
-        LOCAL_OPTIONS(where),
-        OPTION_FLAG("json", json, "Print JSON."),
-    };
-    const struct usage u = {
-        "status",
-        "",
-        "Shows what the repository holds and how it runs: one line for each process, with how it "
-        "is confined.",
-        rows,
-        sizeof rows / sizeof rows[0],
-        NULL,
-        0};
+    struct local_line line = {.command = "status",
+                              .about = "Shows what the repository holds and how it runs: one line for each "
+                                       "process, with how it is confined.",
+                              .has_json = true};
     CLEANUP(message) struct message answer = MESSAGE_NONE;
     CLEANUP(heap) struct processes *all = calloc(1, sizeof *all);
     enum ctl_exit code;
 
-    if (!options_read(&code, &u, argc, argv))
+    if (!local_read(&code, &line, argc, argv))
         return code;
     if (!all)
         return say_fail(CTL_FAILED, "out of memory");
-    TRY_CTL(local_ask(&answer, &where, MSG_STATUS, NULL, MSG_STATUS_ANSWER));
+    TRY_CTL(local_ask(&answer, &line.where, MSG_STATUS, NULL, MSG_STATUS_ANSWER));
     TRY_CTL(read_processes(all, &answer));
-    if (json) {
+    if (line.json) {
         print_json(&answer.is.status, all);
     } else {
         print_summary(&answer.is.status);

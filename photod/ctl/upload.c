@@ -11,7 +11,7 @@
 #include "photod/base/date.h"
 #include "photod/base/text.h"
 #include "photod/ctl/commands.h"
-#include "photod/ctl/http.h"
+#include "photod/ctl/office.h"
 #include "photod/ctl/pack.h"
 #include "photod/ctl/report.h"
 #include "photod/ctl/resume.h"
@@ -22,8 +22,8 @@
 #define POLL_MAX_MS   2000
 
 struct upload_command {
-    const char *url, *ca, *key_file, *district, *roster, *photos, *taken_on, *school, *batch, *report,
-        *renewals;
+    struct office office;
+    const char *roster, *photos, *taken_on, *school, *batch, *report, *renewals;
     bool commit, undo, show, dry_run, json, all_rows;
     struct http *http;
     int packed_fd; /* the folder of photos as a ZIP without a name; -1: photos is a file */
@@ -34,7 +34,7 @@ struct upload_command {
 static enum ctl_exit say_path(char path[static PATH_TEXT], const struct upload_command *c, const char *batch,
                               const char *step)
 {
-    if (snprintf(path, PATH_TEXT, "/v1/districts/%s/batches%s%s%s%s", c->district, batch ? "/" : "",
+    if (snprintf(path, PATH_TEXT, "/v1/districts/%s/batches%s%s%s%s", c->office.district, batch ? "/" : "",
                  batch ? batch : "", step ? "/" : "", step ? step : "") >= PATH_TEXT)
         return say_fail(CTL_USAGE, "the batch's name is too long");
     return CTL_OK;
@@ -89,8 +89,7 @@ static enum ctl_exit show_rows(const struct upload_command *c, const json_t *ans
 
 static void show_json(const json_t *answer)
 {
-    (void)json_dumpf(answer, stdout, JSON_INDENT(2));
-    (void)putchar('\n');
+    say_json(answer);
 }
 
 static enum ctl_exit show_roster(const struct upload_command *c, const json_t *answer)
@@ -102,7 +101,7 @@ static enum ctl_exit show_roster(const struct upload_command *c, const json_t *a
     (void)printf("%s.\n", json_text(answer, "format"));
     (void)printf("Roster of district %s: %" PRIu64 " lines, %" PRIu64 " in, %" PRIu64 " out, %" PRIu64
                  " blank, %" PRIu64 " refused; %" PRIu64 " %s.\n",
-                 c->district, json_number(answer, "lines"), json_number(answer, "in"),
+                 c->office.district, json_number(answer, "lines"), json_number(answer, "in"),
                  json_number(answer, "out"), json_number(answer, "blank"), json_number(answer, "refused"),
                  json_number(answer, "withdrawn"),
                  c->dry_run ? "would be withdrawn" : "withdrawn since the last");
@@ -148,7 +147,7 @@ static enum ctl_exit send_roster(const struct upload_command *c)
     CLEANUP(http_answer) struct http_answer a = {.status = 0};
     char path[PATH_TEXT];
 
-    (void)snprintf(path, sizeof path, "/v1/districts/%s/roster", c->district);
+    (void)snprintf(path, sizeof path, "/v1/districts/%s/roster", c->office.district);
     TRY_CTL(ask(&a, c, "PUT", path, &body));
     return show_roster(c, a.json);
 }
@@ -182,8 +181,8 @@ static enum ctl_exit create_batch(char *batch, size_t size, const struct upload_
     CLEANUP(http_answer) struct http_answer a = {.status = 0};
     char path[PATH_TEXT];
 
-    (void)snprintf(path, sizeof path, "/v1/districts/%s/batches?taken_on=%s%s", c->district, c->taken_on,
-                   c->dry_run ? "&dry_run=true" : "");
+    (void)snprintf(path, sizeof path, "/v1/districts/%s/batches?taken_on=%s%s", c->office.district,
+                   c->taken_on, c->dry_run ? "&dry_run=true" : "");
     if (c->school)
         add_school(path, c->school);
     TRY_CTL(ask(&a, c, "POST", path, NULL));
@@ -331,8 +330,6 @@ static enum ctl_exit check(const struct upload_command *c)
 {
     struct date day;
 
-    if (!text_is_digits(c->district, 4))
-        return say_fail(CTL_USAGE, "--district is the four-digit School System code, leading zeros included");
     if (c->batch && (c->roster || c->taken_on || (!c->photos && c->commit + c->undo + c->show != 1) ||
                      (c->photos && c->undo + c->show)))
         return say_fail(CTL_USAGE, "--batch goes with exactly one of --commit, --undo and --show, or with "
@@ -370,11 +367,7 @@ enum ctl_exit command_upload(int argc, char **argv)
 {
     struct upload_command c = {.packed_fd = -1};
     const struct option_row rows[] = {
-        OPTION_NEED("url", "URL", c.url, "The office door, as in https://photos.example:8444."),
-        OPTION_NEED("ca", "FILE", c.ca, "The CA that issued the door's certificate (PEM)."),
-        OPTION_NEED("key-file", "FILE", c.key_file,
-                    "Holds the district's key, as `photoctl key issue` wrote it."),
-        OPTION_NEED("district", "CODE", c.district, "The district's four-digit School System code."),
+        OFFICE_OPTIONS(c.office),
         OPTION_TEXT(
             "roster", "FILE", c.roster,
             "The roster: the AIM Student Demographic file, or CSV or tab-separated text with a header row."),
@@ -402,8 +395,9 @@ enum ctl_exit command_upload(int argc, char **argv)
 
     if (!options_read(&code, &u, argc, argv))
         return code;
+    TRY_CTL(office_check(&c.office));
     TRY_CTL(check(&c));
-    TRY_CTL(http_open(&http, &(struct http_options){.url = c.url, .ca = c.ca, .bearer_file = c.key_file}));
+    TRY_CTL(office_open(&http, &c.office));
     c.http = http;
     if (c.batch && !c.photos)
         return run_batch(&c);

@@ -2,47 +2,29 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include "photod/base/text.h"
 #include "photod/ctl/commands.h"
-#include "photod/ctl/http.h"
+#include "photod/ctl/office.h"
 #include "photod/ctl/prompt.h"
 #include "photod/wire/message.h"
 
-#define BODY_MAX   8192
 #define REASON_MAX (sizeof((struct shape_withdraw *)0)->reason - 1)
 
 struct withdraw {
-    const char *url, *ca, *key_file, *district, *reason;
+    struct office office;
+    const char *reason;
     bool json;
 };
-
-static enum ctl_exit make_body(struct buf **out, const struct withdraw *w, const char *state_id)
-{
-    json_t *body = json_pack("{s:s, s:s}", "state_id", state_id, "reason", w->reason);
-    CLEANUP(buf) struct buf *text = NULL;
-    size_t len = json_dumpb(body, NULL, 0, JSON_COMPACT);
-    unsigned char *space;
-    bool good = len && !buf_new(&text, BODY_MAX) && !buf_extend(text, len, &space) &&
-                json_dumpb(body, (char *)space, len, JSON_COMPACT) == len;
-
-    json_decref(body);
-    if (!good)
-        return say_fail(CTL_USAGE, "--reason is not UTF-8");
-    *out = TAKE(text);
-    return CTL_OK;
-}
 
 static enum ctl_exit ask(struct http_answer *a, const struct withdraw *w, struct http *h,
                          const char *state_id)
 {
     CLEANUP(buf) struct buf *text = NULL;
-    struct http_body body = {.type = "application/json"};
+    struct http_body body;
     char path[64];
 
-    TRY_CTL(make_body(&text, w, state_id));
-    body.bytes = buf_bytes(text);
-    body.len = buf_len(text);
-    (void)snprintf(path, sizeof path, "/v1/districts/%s/withdrawals", w->district);
+    if (http_body_json(&body, &text, json_pack("{s:s, s:s}", "state_id", state_id, "reason", w->reason)))
+        return say_fail(CTL_USAGE, "--reason is not UTF-8");
+    (void)snprintf(path, sizeof path, "/v1/districts/%s/withdrawals", w->office.district);
     TRY_CTL(http_request(a, h, "POST", path, NULL, &body));
     return http_expect_json(a);
 }
@@ -52,8 +34,7 @@ static void show(const struct withdraw *w, const json_t *answer)
     char until[16];
 
     if (w->json) {
-        (void)json_dumpf(answer, stdout, JSON_INDENT(2));
-        (void)putchar('\n');
+        say_json(answer);
         return;
     }
     (void)snprintf(until, sizeof until, "%s", json_text(answer, "copies_end_on"));
@@ -66,8 +47,6 @@ static void show(const struct withdraw *w, const json_t *answer)
 
 static enum ctl_exit check(const struct withdraw *w)
 {
-    if (!text_is_digits(w->district, 4))
-        return say_fail(CTL_USAGE, "--district is the four-digit School System code, leading zeros included");
     if (!*w->reason || strlen(w->reason) > REASON_MAX)
         return say_fail(CTL_USAGE, "--reason must be 1 to %zu bytes", REASON_MAX);
     return CTL_OK;
@@ -84,13 +63,9 @@ static const char about[] =
 
 enum ctl_exit command_withdraw(int argc, char **argv)
 {
-    struct withdraw w = {.url = NULL};
+    struct withdraw w = {.reason = NULL};
     const struct option_row rows[] = {
-        OPTION_NEED("url", "URL", w.url, "The office door, as in https://photos.example:8444."),
-        OPTION_NEED("ca", "FILE", w.ca, "The CA that issued the door's certificate (PEM)."),
-        OPTION_NEED("key-file", "FILE", w.key_file,
-                    "Holds the district's key, as `photoctl key issue` wrote it."),
-        OPTION_NEED("district", "CODE", w.district, "The district's four-digit School System code."),
+        OFFICE_OPTIONS(w.office),
         OPTION_NEED("reason", "TEXT", w.reason,
                     "Who asked and how, for the sealed side of the audit log; not the child's name."),
         OPTION_FLAG("json", w.json, "Print the server's answer as JSON."),
@@ -104,8 +79,9 @@ enum ctl_exit command_withdraw(int argc, char **argv)
     if (!options_read(&code, &u, argc, argv))
         return code;
     TRY_CTL(check(&w));
+    TRY_CTL(office_check(&w.office));
     TRY_CTL(prompt_state_id(state_id));
-    TRY_CTL(http_open(&h, &(struct http_options){.url = w.url, .ca = w.ca, .bearer_file = w.key_file}));
+    TRY_CTL(office_open(&h, &w.office));
     TRY_CTL(ask(&a, &w, h, state_id));
     show(&w, a.json);
     return CTL_OK;
