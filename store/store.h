@@ -123,7 +123,8 @@ struct store_head {
  * room is tried again batch by batch, so that an upload which does not fit
  * takes no lookup or erasure down with it.  What a crash, or a disk without
  * any room, can leave is a key before its photo came or after it went: so a
- * key that stands is only ever replaced by another wrapping of the same.
+ * key that something needs is only ever replaced by another wrapping of the
+ * same, and one that nothing needs is deleted before another takes its name.
  * Fills outcomes[0..count-1] and the head.
  */
 void store_commit(struct store *s, struct store_batch *const *batches, size_t count,

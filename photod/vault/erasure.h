@@ -18,13 +18,4 @@
  */
 void erasures_finish(struct vault *v);
 
-/*
- * At start, before anything else is decided: removes DEKs that belong to
- * nothing.  A new key reaches the disk before what it seals, so a crash or a
- * full disk between the two leaves one behind.
- */
-void orphan_keys_sweep(struct vault *v);
-/* Adds their deletion to the batch; how many. */
-MUST_CHECK enum err orphan_keys_find(struct vault *v, struct store_batch *b, size_t *orphans);
-
 #endif

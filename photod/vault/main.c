@@ -18,6 +18,7 @@
 #include "photod/vault/compact.h"
 #include "photod/vault/erasure.h"
 #include "photod/vault/open.h"
+#include "photod/vault/orphans.h"
 #include "photod/vault/recovery.h"
 #include "photod/vault/rekey.h"
 #include "photod/vault/restore.h"
@@ -61,7 +62,6 @@ static bool keep_spool(struct vault *v, const unsigned char id[static SUBJECT_BY
 /* What a crash may have left half done. */
 static void recover(struct vault *v)
 {
-    orphan_keys_sweep(v);
     spool_sweep(v, keep_spool);
     erasures_finish(v);
     rotation_resume(v);
@@ -69,6 +69,7 @@ static void recover(struct vault *v)
     v->batches_waiting = v->undos_waiting = true;
     staging_wake(v);
     undo_wake(v);
+    orphans_sweep(v);
 }
 
 static void leaf_of_start(struct vault *v)

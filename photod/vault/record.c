@@ -137,23 +137,38 @@ enum err dek_load(struct vault *v, const unsigned char *subject, uint64_t genera
     return keys_unwrap(out, v->keys, &b, buf_bytes(wrapped), buf_len(wrapped));
 }
 
+/*
+ * An erasure under way would take a new key of that name with it.  One that a crash left belongs to nothing:
+ * it is deleted first, so that a backup hears of the new one.
+ */
+static enum err clear_name(struct vault *v, struct store_batch *batch, const unsigned char *key)
+{
+    CLEANUP(buf) struct buf *found = NULL;
+    enum err e;
+
+    TRY(buf_new(&found, 1024));
+    e = store_get(v->store, KIND_ERASURE, key, KEY_BYTES, found);
+    if (e != ERR_NOTFOUND)
+        return e ? e : ERR_BUSY;
+    TRY(store_batch_expect(batch, KIND_ERASURE, key, KEY_BYTES, NULL, 0));
+    e = store_get(v->store, KIND_KEY, key, KEY_BYTES, found);
+    if (e == ERR_NOTFOUND)
+        return store_batch_expect(batch, KIND_KEY, key, KEY_BYTES, NULL, 0);
+    TRY(e);
+    TRY(store_batch_expect(batch, KIND_KEY, key, KEY_BYTES, buf_bytes(found), buf_len(found)));
+    return store_batch_delete(batch, KIND_KEY, key, KEY_BYTES);
+}
+
 enum err dek_make(struct vault *v, struct store_batch *batch, const unsigned char *subject,
                   uint64_t generation, struct dek **out)
 {
     CLEANUP(buf) struct buf *wrapped = NULL;
-    CLEANUP(buf) struct buf *erasure = NULL;
     CLEANUP(dek) struct dek *d = NULL;
     struct binding b = binding_of(SEAL_DEK, subject, generation);
     unsigned char key[KEY_BYTES];
-    enum err e;
 
     key_of_dek(key, subject, generation);
-    TRY(buf_new(&erasure, 64));
-    e = store_get(v->store, KIND_ERASURE, key, sizeof key, erasure);
-    if (e !=
-        ERR_NOTFOUND) /* an erasure under this key is not ended yet, and would take the new one with it */
-        return e ? e : ERR_BUSY;
-    TRY(store_batch_expect(batch, KIND_ERASURE, key, sizeof key, NULL, 0));
+    TRY(clear_name(v, batch, key));
     TRY(dek_new(&d));
     TRY(buf_new(&wrapped, 1024));
     TRY(keys_wrap(wrapped, v->keys, d, &b));

@@ -61,8 +61,8 @@ MUST_CHECK enum err record_put(struct vault *v, struct store_batch *b, enum stor
 /* Expected: ERR_NOTFOUND, it was never made or is erased. */
 MUST_CHECK enum err dek_load(struct vault *v, const unsigned char *subject, uint64_t generation,
                              struct dek **out);
-/* A new DEK, its wrapped form put with the batch.  Expected: ERR_BUSY, an erasure under this name is not
- * ended. */
+/* A new DEK, its wrapped form put with the batch, which must expect that nothing needs one of this name yet.
+ * Expected: ERR_BUSY, an erasure under this name is not ended. */
 MUST_CHECK enum err dek_make(struct vault *v, struct store_batch *b, const unsigned char *subject,
                              uint64_t generation, struct dek **out);
 

@@ -16,6 +16,7 @@
 #include "photod/vault/erasure.h"
 #include "photod/vault/fsck.h"
 #include "photod/vault/open.h"
+#include "photod/vault/orphans.h"
 #include "photod/vault/restore.h"
 #include "photod/vault/restore_erase.h"
 #include "photod/vault/restore_rows.h"
@@ -157,16 +158,17 @@ static enum err erase(struct restore *r)
 {
     CLEANUP(store_batch) struct store_batch *b = NULL;
     CLEANUP(store_batch) struct store_batch *sweep = NULL;
-    size_t orphans = 0;
+    struct orphans orphans = {.more = true};
 
     TRY(store_batch_new(&b));
     TRY(restore_erasures(&r->v, b, r->got.keys_leaves, &r->replayed));
     TRY(commit(r, b));
     TRY(store_batch_new(&sweep));
-    TRY(orphan_keys_find(&r->v, sweep, &orphans));
+    while (orphans.more)
+        TRY(orphans_find(&r->v, &orphans, sweep));
     TRY(commit(r, sweep));
     say("Erased: %llu keys of erasures newer than the copy of keys, %zu that belong to nothing.",
-        (unsigned long long)r->replayed, orphans);
+        (unsigned long long)r->replayed, orphans.found);
     return OK;
 }
 

@@ -43,13 +43,13 @@ static enum err put_student(struct vault *v, struct store_batch *b, const struct
 {
     CLEANUP(buf) struct buf *plain = NULL;
     CLEANUP(dek) struct dek *d = NULL;
-    enum err e;
 
     TRY(roster_row_student(&plain, row));
-    e = dek_load(v, s->sid, 0, &d);
-    if (e == ERR_NOTFOUND)
-        e = dek_make(v, b, s->sid, 0, &d);
-    TRY(e);
+    /* A key that stands without a record is about to be swept. */
+    if (record_is_there(&s->details))
+        TRY(dek_load(v, s->sid, 0, &d));
+    else
+        TRY(dek_make(v, b, s->sid, 0, &d));
     return record_put(v, b, KIND_STUDENT, SEAL_STUDENT, s->sid, d, plain);
 }
 
