@@ -1,7 +1,7 @@
 #ifndef PHOTOD_CTL_AGE_H
 #define PHOTOD_CTL_AGE_H
 
-#include "photod/base/buf.h"
+#include "photod/ctl/hash.h"
 #include "photod/ctl/say.h"
 
 /*
@@ -52,6 +52,8 @@ MUST_CHECK enum err age_writer_new(struct age_writer **out, int fd, const struct
 MUST_CHECK enum err age_write(struct age_writer *w, const void *bytes, size_t len);
 /* The last chunk: only now is the file one. */
 MUST_CHECK enum err age_write_end(struct age_writer *w);
+/* SHA-256 and length of the file as it was written: what lies at its name may be another by then. */
+void age_writer_hash(unsigned char out[static HASH_BYTES], uint64_t *bytes, const struct age_writer *w);
 void age_writer_free(struct age_writer *w);
 DEFINE_CLEANUP(age_writer)
 
@@ -69,6 +71,8 @@ MUST_CHECK enum err age_reader_new(struct age_reader **out, struct fault *fault,
 /* The next chunk, borrowed until the next call; *len 0: the end, and all was whole.  Errors as above. */
 MUST_CHECK enum err age_read(struct age_reader *r, struct fault *fault, const unsigned char **bytes,
                              size_t *len);
+/* SHA-256 and length of what was read so far: after the end, of the file. */
+void age_reader_hash(unsigned char out[static HASH_BYTES], uint64_t *bytes, const struct age_reader *r);
 void age_reader_free(struct age_reader *r);
 DEFINE_CLEANUP(age_reader)
 

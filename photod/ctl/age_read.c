@@ -9,6 +9,7 @@
 
 struct age_reader {
     int fd;
+    struct hash *hash;
     off_t at;
     uint64_t chunk;
     bool ended;
@@ -151,6 +152,7 @@ static enum err read_header(struct age_reader *r, struct fault *fault, struct he
         return fault_set(fault, ERR_CORRUPT, "it is cut short");
     age_payload_key(r->key, h->file_key, (const unsigned char *)h->at);
     r->at = h->at - h->bytes + AGE_NONCE;
+    hash_add(r->hash, h->bytes, (size_t)r->at);
     return OK;
 }
 
@@ -163,7 +165,7 @@ enum err age_reader_new(struct age_reader **out, struct fault *fault, int fd,
     size_t len;
     enum err e;
 
-    if (!r)
+    if (!r || hash_new(&r->hash))
         return fault_set(fault, ERR_NOMEM, "out of memory");
     r->fd = fd;
     TRY(read_at(&len, fault, fd, bytes, sizeof bytes, 0));
@@ -200,16 +202,23 @@ enum err age_read(struct age_reader *r, struct fault *fault, const unsigned char
     *len = sealed - crypto_aead_chacha20poly1305_ietf_ABYTES;
     if (!*len && r->chunk)
         return fault_set(fault, ERR_CORRUPT, "it has an empty chunk at its end");
+    hash_add(r->hash, r->sealed, sealed);
     r->at += (off_t)sealed;
     r->chunk++;
     r->ended = last;
     return OK;
 }
 
+void age_reader_hash(unsigned char out[static HASH_BYTES], uint64_t *bytes, const struct age_reader *r)
+{
+    hash_get(out, bytes, r->hash);
+}
+
 void age_reader_free(struct age_reader *r)
 {
     if (!r)
         return;
+    hash_free(r->hash);
     sodium_memzero(r, sizeof *r);
     free(r);
 }

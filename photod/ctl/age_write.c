@@ -5,18 +5,20 @@
 
 struct age_writer {
     int fd;
+    struct hash *hash;
     uint64_t chunk;
     size_t len; /* of plain */
     unsigned char key[AGE_KEY_BYTES];
     unsigned char plain[AGE_CHUNK], sealed[AGE_CHUNK_SEALED];
 };
 
-static enum err write_all(int fd, const void *bytes, size_t len)
+static enum err write_all(struct age_writer *w, const void *bytes, size_t len)
 {
     const unsigned char *at = bytes;
 
+    hash_add(w->hash, bytes, len);
     while (len) {
-        ssize_t n = write(fd, at, len);
+        ssize_t n = write(w->fd, at, len);
 
         if (n < 0 && errno == EINTR)
             continue;
@@ -63,7 +65,7 @@ static enum err write_header(struct age_writer *w, const struct age_recipients *
     randombytes_buf(nonce, sizeof nonce);
     age_payload_key(w->key, file_key, nonce);
     TRY(buf_append(header, nonce, sizeof nonce));
-    return write_all(w->fd, buf_bytes(header), buf_len(header));
+    return write_all(w, buf_bytes(header), buf_len(header));
 }
 
 enum err age_writer_new(struct age_writer **out, int fd, const struct age_recipients *to)
@@ -75,6 +77,7 @@ enum err age_writer_new(struct age_writer **out, int fd, const struct age_recipi
     if (!w)
         return ERR_NOMEM;
     w->fd = fd;
+    TRY(hash_new(&w->hash));
     randombytes_buf(file_key, sizeof file_key);
     e = write_header(w, to, file_key);
     sodium_memzero(file_key, sizeof file_key);
@@ -90,7 +93,7 @@ static enum err seal(struct age_writer *w, bool last)
     age_chunk_nonce(nonce, w->chunk++, last);
     (void)crypto_aead_chacha20poly1305_ietf_encrypt(w->sealed, NULL, w->plain, w->len, NULL, 0, NULL, nonce,
                                                     w->key);
-    TRY(write_all(w->fd, w->sealed, w->len + crypto_aead_chacha20poly1305_ietf_ABYTES));
+    TRY(write_all(w, w->sealed, w->len + crypto_aead_chacha20poly1305_ietf_ABYTES));
     w->len = 0;
     return OK;
 }
@@ -119,10 +122,16 @@ enum err age_write_end(struct age_writer *w)
     return seal(w, true);
 }
 
+void age_writer_hash(unsigned char out[static HASH_BYTES], uint64_t *bytes, const struct age_writer *w)
+{
+    hash_get(out, bytes, w->hash);
+}
+
 void age_writer_free(struct age_writer *w)
 {
     if (!w)
         return;
+    hash_free(w->hash);
     sodium_memzero(w, sizeof *w);
     free(w);
 }

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "photod/base/clock.h"
+#include "photod/base/text.h"
 #include "photod/ctl/age.h"
 #include "photod/ctl/backup_dir.h"
 #include "photod/ctl/commands.h"
@@ -202,8 +203,7 @@ static enum ctl_exit take_photos(struct backup *b)
     TRY_CTL(take_changes(b, BACKUP_CHANGES, NULL));
     if (!b->last.full)
         return CTL_OK;
-    say_hint(
-        "photod no longer knows what changed since the last backup, or was restored: taking everything.");
+    say_hint("photod no longer knows what changed since the last backup: taking everything.");
     return take_everything(b);
 }
 
@@ -237,7 +237,6 @@ static enum ctl_exit keep_file(const struct backup *b, const struct stream *s, c
                                struct backup_file *entry)
 {
     const struct manifest *m = b->manifest;
-    enum err e;
 
     for (unsigned i = 0; i < m->photos_count; i++)
         if (strcmp(m->photos[i].name, name) == 0)
@@ -245,8 +244,24 @@ static enum ctl_exit keep_file(const struct backup *b, const struct stream *s, c
     if (renameat(b->dir_fd, s->part, b->dir_fd, name) || fsync(b->dir_fd))
         return say_fail(CTL_FAILED, "%s: %s", name, strerror(errno));
     (void)snprintf(entry->name, sizeof entry->name, "%s", name);
-    e = backup_file_hash(entry, b->dir_fd);
-    return e ? say_fail(CTL_FAILED, "%s: %s", name, err_name(e)) : CTL_OK;
+    age_writer_hash(entry->sha256, &entry->bytes, s->writer);
+    return CTL_OK;
+}
+
+/* The files are durable; the log knows the manifest before anybody else does. */
+static enum ctl_exit log_manifest(struct backup *b)
+{
+    struct manifest *m = b->manifest;
+    struct shape_backup_kept kept = {.number = m->position, .leaves = m->leaves};
+    CLEANUP(message) struct message answer = MESSAGE_NONE;
+
+    if (manifest_hash(m))
+        return say_fail(CTL_FAILED, "the manifest does not fit");
+    memcpy(kept.manifest, m->hash, sizeof kept.manifest);
+    TRY_CTL(local_ask(&answer, &b->where, MSG_BACKUP_KEPT, &kept, MSG_BACKUP_LOGGED));
+    return text_copy(m->proof, sizeof m->proof, answer.is.backup_logged.proof)
+               ? say_fail(CTL_FAILED, "photod's proof does not fit")
+               : CTL_OK;
 }
 
 static enum ctl_exit keep(struct backup *b)
@@ -266,6 +281,7 @@ static enum ctl_exit keep(struct backup *b)
     TRY_CTL(keep_file(b, &b->keys, b->keys_name, &keys));
     if (!b->from) /* keys of another chain open nothing of this one */
         m->photos_count = m->keys_count = 0;
+    manifest_forget_keys(m);
     if (is_new)
         m->photos[m->photos_count++] = photos;
     if (m->keys_count == BACKUP_KEYS_MAX)
@@ -276,18 +292,8 @@ static enum ctl_exit keep(struct backup *b)
     m->leaves = b->last.leaves;
     (void)snprintf(m->checkpoint, sizeof m->checkpoint, "%s", b->last.checkpoint);
     (void)snprintf(m->origin, sizeof m->origin, "%.*s", (int)strcspn(m->checkpoint, "\n"), m->checkpoint);
+    TRY_CTL(log_manifest(b));
     return manifest_write(m, b->dir_fd);
-}
-
-static enum ctl_exit tell_photod(struct backup *b)
-{
-    struct shape_backup_kept kept = {.number = b->last.number, .leaves = b->last.leaves};
-    CLEANUP(message) struct message answer = MESSAGE_NONE;
-    enum ctl_exit code = local_ask(&answer, &b->where, MSG_BACKUP_KEPT, &kept, MSG_DONE);
-
-    if (code)
-        say_hint("The backup itself is whole; only its entry in the audit log is missing.");
-    return code;
 }
 
 /* ---- Saying ---- */
@@ -343,7 +349,6 @@ static enum ctl_exit keep_checkpoint(const struct backup *b)
 static enum ctl_exit open_all(struct backup *b)
 {
     struct fault fault;
-    enum err e;
 
     if (!b->recipients.count)
         return say_fail(CTL_USAGE,
@@ -352,9 +357,29 @@ static enum ctl_exit open_all(struct backup *b)
         if (age_recipient_add(&b->for_whom, &fault, b->recipients.values[i]))
             return say_fail(CTL_USAGE, "--recipient: %s", fault.text);
     TRY_CTL(backup_dir_open(&b->dir_fd, b->to, true));
-    e = manifest_read(b->manifest, &fault, b->dir_fd);
-    if (e && e != ERR_NOTFOUND)
+    return CTL_OK;
+}
+
+/* What is added to must be ours: the leaf of the next manifest vouches for all of its files. */
+static enum ctl_exit read_manifest(struct backup *b)
+{
+    CLEANUP(message) struct message answer = MESSAGE_NONE;
+    struct fault fault;
+    struct vkey key;
+    enum err e = manifest_read(b->manifest, &fault, b->dir_fd);
+
+    if (e == ERR_NOTFOUND)
+        return CTL_OK;
+    if (!e) {
+        TRY_CTL(local_ask(&answer, &b->where, MSG_AUDIT_KEY, NULL, MSG_AUDIT_KEY_IS));
+        if (vkey_parse(&key, answer.is.audit_key.verifier))
+            return say_fail(CTL_FAILED, "photod's log key is malformed");
+        e = manifest_prove(b->manifest, &fault, &key);
+    }
+    if (e == ERR_CORRUPT)
         return say_fail(CTL_UNVERIFIED, "%s/%s; begin a new directory", b->to, fault.text);
+    if (e)
+        say_hint("The backup there is of another log, as when photod was restored: taking everything.");
     b->have_manifest = !e;
     return CTL_OK;
 }
@@ -363,13 +388,13 @@ static enum ctl_exit run(struct backup *b)
 {
     TRY_CTL(open_all(b));
     /* First of all: no fault that comes later may let an old copy of keys live. */
-    TRY_CTL(backup_keys_expire(b->manifest, b->have_manifest, b->dir_fd, &b->expired));
+    TRY_CTL(backup_keys_expire(b->dir_fd, &b->expired));
+    TRY_CTL(read_manifest(b));
     TRY_CTL(take_photos(b));
     TRY_CTL(take_keys(b));
     say_progress_end();
     TRY_CTL(keep(b));
-    TRY_CTL(keep_checkpoint(b));
-    return tell_photod(b);
+    return keep_checkpoint(b);
 }
 
 static const char about[] =

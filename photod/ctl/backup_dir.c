@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -13,11 +14,13 @@
 #include "photod/base/text.h"
 #include "photod/ctl/backup_dir.h"
 #include "photod/ctl/file.h"
+#include "photod/ctl/receipt.h"
 
 #define MANIFEST     "manifest"
 #define MANIFEST_MAX (1u << 20)
 #define FIRST_LINE   "photod backup 1"
 #define SEAL_LINE    "sha256 "
+#define PROOF_MARK   "\nc2sp.org/tlog-proof@v1\n"
 #define DAY_MS       86400000
 
 enum ctl_exit backup_dir_open(int *dir_fd, const char *path, bool make)
@@ -121,30 +124,28 @@ static enum err take_line(struct manifest *m, char *line)
     return strcmp(line, "made") == 0 ? OK : ERR_CORRUPT; /* for people */
 }
 
-/* Its last line is the hash of all before it: no byte of it can change unnoticed. */
-static enum err check_seal(char *text, size_t len)
+/* The last line of its text is the hash of all before it: a damaged byte is told from a foreign hand. */
+static enum err check_seal(struct manifest *m, char *text, size_t len)
 {
     const size_t seal = strlen(SEAL_LINE) + 2 * HASH_BYTES + 1;
-    unsigned char want[HASH_BYTES], is[HASH_BYTES];
-    char *line = text + len - seal;
+    char *line = text + len - seal, is[2 * HASH_BYTES + 1];
 
-    if (len < seal || memcmp(line, SEAL_LINE, strlen(SEAL_LINE)) != 0 || text[len - 1] != '\n' ||
-        strlen(text) != len)
+    if (len < seal || memcmp(line, SEAL_LINE, strlen(SEAL_LINE)) != 0 || text[len - 1] != '\n')
         return ERR_CORRUPT;
-    text[len - 1] = '\0';
-    if (hex_decode(want, sizeof want, line + strlen(SEAL_LINE)))
-        return ERR_CORRUPT;
-    hash_sha256(is, text, len - seal);
+    hash_sha256(m->hash, text, len - seal);
+    hex_encode(is, m->hash, sizeof m->hash);
     *line = '\0';
-    return memcmp(is, want, sizeof is) == 0 ? OK : ERR_CORRUPT;
+    return memcmp(is, line + strlen(SEAL_LINE), 2 * HASH_BYTES) == 0 ? OK : ERR_CORRUPT;
 }
 
 static enum err parse(struct manifest *m, char *text, size_t len)
 {
     static const char mark[] = "\ncheckpoint\n";
-    char *checkpoint, *line;
+    char *proof = strstr(text, PROOF_MARK), *checkpoint, *line;
 
-    TRY(check_seal(text, len));
+    if (strlen(text) != len || !proof || text_copy(m->proof, sizeof m->proof, proof + 1))
+        return ERR_CORRUPT;
+    TRY(check_seal(m, text, (size_t)(proof + 1 - text)));
     checkpoint = strstr(text, mark);
     if (!checkpoint || text_copy(m->checkpoint, sizeof m->checkpoint, checkpoint + strlen(mark)))
         return ERR_CORRUPT;
@@ -183,7 +184,6 @@ enum err manifest_read(struct manifest *m, struct fault *fault, int dir_fd)
 static enum err print(struct buf *b, const struct manifest *m)
 {
     char line[2 * sizeof m->line + 1], hash[2 * HASH_BYTES + 1], made[CLOCK_TEXT];
-    unsigned char seal[HASH_BYTES];
 
     hex_encode(line, m->line, sizeof m->line);
     clock_format(made, m->made_ms);
@@ -198,18 +198,27 @@ static enum err print(struct buf *b, const struct manifest *m)
         hex_encode(hash, f->sha256, sizeof f->sha256);
         TRY(buf_printf(b, "%s %s %" PRIu64 " %s\n", photos ? "photos" : "keys", f->name, f->bytes, hash));
     }
-    TRY(buf_printf(b, "checkpoint\n%s", m->checkpoint));
-    hash_sha256(seal, buf_bytes(b), buf_len(b));
-    hex_encode(hash, seal, sizeof seal);
-    return buf_printf(b, SEAL_LINE "%s\n", hash);
+    return buf_printf(b, "checkpoint\n%s", m->checkpoint);
+}
+
+enum err manifest_hash(struct manifest *m)
+{
+    CLEANUP(buf) struct buf *b = NULL;
+
+    TRY(buf_new(&b, MANIFEST_MAX));
+    TRY(print(b, m));
+    hash_sha256(m->hash, buf_bytes(b), buf_len(b));
+    return OK;
 }
 
 enum ctl_exit manifest_write(const struct manifest *m, int dir_fd)
 {
     CLEANUP(buf) struct buf *b = NULL;
     CLEANUP(fd) int fd = -1;
+    char hash[2 * HASH_BYTES + 1];
 
-    if (buf_new(&b, MANIFEST_MAX) || print(b, m))
+    hex_encode(hash, m->hash, sizeof m->hash);
+    if (buf_new(&b, MANIFEST_MAX) || print(b, m) || buf_printf(b, SEAL_LINE "%s\n%s", hash, m->proof))
         return say_fail(CTL_FAILED, "the manifest does not fit");
     fd = openat(dir_fd, MANIFEST ".part", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (fd < 0)
@@ -220,9 +229,53 @@ enum ctl_exit manifest_write(const struct manifest *m, int dir_fd)
     return CTL_OK;
 }
 
+/* ---- Who wrote it ---- */
+
+static bool is_number(const json_t *leaf, const char *name, uint64_t number)
+{
+    const json_t *value = json_object_get(leaf, name);
+
+    return json_is_integer(value) && (uint64_t)json_integer_value(value) == number;
+}
+
+static bool is_text(const json_t *leaf, const char *name, const char *text)
+{
+    const char *value = json_string_value(json_object_get(leaf, name));
+
+    return value && strcmp(value, text) == 0;
+}
+
+static bool is_its_leaf(const struct manifest *m, const struct receipt *r)
+{
+    json_t *leaf = json_loadb(r->leaf, r->leaf_len, JSON_REJECT_DUPLICATES, NULL);
+    char hash[2 * HASH_BYTES + 1];
+    bool is;
+
+    hex_encode(hash, m->hash, sizeof m->hash);
+    is = is_text(leaf, "type", "backup") && is_text(leaf, "manifest", hash) &&
+         is_number(leaf, "position", m->position) && is_number(leaf, "leaves", m->leaves);
+    json_decref(leaf);
+    return is;
+}
+
+enum err manifest_prove(const struct manifest *m, struct fault *fault, const struct vkey *key)
+{
+    __attribute__((cleanup(receipt_cleanup))) struct receipt r = {.index = 0};
+    struct fault inner;
+
+    if (strcmp(m->origin, key->name) != 0)
+        return fault_set(fault, ERR_DENIED, "manifest: it is of the log %s, not of %s", m->origin, key->name);
+    if (receipt_open(&r, &inner, m->proof, strlen(m->proof), key))
+        return fault_set(fault, ERR_CORRUPT, "manifest: the log does not know it: %s", inner.text);
+    if (!is_its_leaf(m, &r))
+        return fault_set(fault, ERR_CORRUPT,
+                         "manifest: the log knows another one: files were exchanged, or it was rewritten");
+    return OK;
+}
+
 /* ---- Files ---- */
 
-enum err backup_file_hash(struct backup_file *f, int dir_fd)
+static enum err file_hash(struct backup_file *f, int dir_fd)
 {
     CLEANUP(fd) int fd = openat(dir_fd, f->name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 
@@ -231,22 +284,30 @@ enum err backup_file_hash(struct backup_file *f, int dir_fd)
     return hash_sha256_fd(f->sha256, &f->bytes, fd);
 }
 
+enum ctl_exit backup_file_compare(const struct backup_file *f, uint64_t bytes,
+                                  const unsigned char sha256[static HASH_BYTES])
+{
+    if (bytes != f->bytes)
+        return say_fail(CTL_UNVERIFIED, "%s is damaged: it has %" PRIu64 " bytes, the manifest says %" PRIu64,
+                        f->name, bytes, f->bytes);
+    if (memcmp(sha256, f->sha256, sizeof f->sha256) != 0)
+        return say_fail(CTL_UNVERIFIED, "%s is damaged: it is not the file of the manifest (SHA-256)",
+                        f->name);
+    return CTL_OK;
+}
+
 enum ctl_exit backup_file_check(const struct backup_file *f, int dir_fd)
 {
     struct backup_file is = *f;
-    enum err e = backup_file_hash(&is, dir_fd);
+    enum err e = file_hash(&is, dir_fd);
 
+    if (e == ERR_NOTFOUND && strncmp(f->name, "keys-", 5) == 0)
+        return say_fail(CTL_UNVERIFIED, "%s is missing from the backup: copies of keys live 7 days", f->name);
     if (e == ERR_NOTFOUND)
         return say_fail(CTL_UNVERIFIED, "%s is missing from the backup", f->name);
     if (e)
         return say_fail(CTL_FAILED, "%s cannot be read", f->name);
-    if (is.bytes != f->bytes)
-        return say_fail(CTL_UNVERIFIED, "%s is damaged: it has %" PRIu64 " bytes, the manifest says %" PRIu64,
-                        f->name, is.bytes, f->bytes);
-    if (memcmp(is.sha256, f->sha256, sizeof is.sha256) != 0)
-        return say_fail(CTL_UNVERIFIED, "%s is damaged: it is not the file of the manifest (SHA-256)",
-                        f->name);
-    return CTL_OK;
+    return backup_file_compare(f, is.bytes, is.sha256);
 }
 
 /* ---- Old copies of keys ---- */
@@ -258,18 +319,18 @@ static bool is_old(const char *name, int64_t now)
     return !backup_keys_time(&made, name) && now - made >= (int64_t)BACKUP_KEYS_DAYS * DAY_MS;
 }
 
-static unsigned forget_old(struct manifest *m, int64_t now)
+void manifest_forget_keys(struct manifest *m)
 {
-    unsigned kept = 0, before = m->keys_count;
+    int64_t now = clock_wall_ms();
+    unsigned kept = 0;
 
-    for (unsigned i = 0; i < before; i++)
+    for (unsigned i = 0; i < m->keys_count; i++)
         if (!is_old(m->keys[i].name, now))
             m->keys[kept++] = m->keys[i];
     m->keys_count = kept;
-    return before - kept;
 }
 
-enum ctl_exit backup_keys_expire(struct manifest *m, bool have_manifest, int dir_fd, unsigned *gone)
+enum ctl_exit backup_keys_expire(int dir_fd, unsigned *gone)
 {
     int64_t now = clock_wall_ms();
     int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -280,8 +341,6 @@ enum ctl_exit backup_keys_expire(struct manifest *m, bool have_manifest, int dir
     *gone = 0;
     if (!dir)
         return say_fail(CTL_FAILED, "the backup's directory: %s", strerror(errno));
-    if (have_manifest && forget_old(m, now))
-        code = manifest_write(m, dir_fd);
     while (!code && (entry = readdir(dir))) {
         if (!is_old(entry->d_name, now))
             continue;

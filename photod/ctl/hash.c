@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <unistd.h>
+#include "photod/base/cleanup.h"
 #include "photod/ctl/hash.h"
 
 void hash_sha256(unsigned char out[static HASH_BYTES], const void *bytes, size_t len)
@@ -14,24 +15,63 @@ void hash_sha256(unsigned char out[static HASH_BYTES], const void *bytes, size_t
         abort(); /* a GnuTLS without SHA-256 verifies nothing */
 }
 
+struct hash {
+    gnutls_hash_hd_t handle;
+    uint64_t len;
+};
+
+enum err hash_new(struct hash **out)
+{
+    CLEANUP(hash) struct hash *h = calloc(1, sizeof *h);
+
+    if (!h || gnutls_hash_init(&h->handle, GNUTLS_DIG_SHA256) < 0)
+        return ERR_NOMEM;
+    *out = TAKE(h);
+    return OK;
+}
+
+void hash_add(struct hash *h, const void *bytes, size_t len)
+{
+    if (gnutls_hash(h->handle, bytes, len) < 0)
+        abort();
+    h->len += len;
+}
+
+void hash_get(unsigned char out[static HASH_BYTES], uint64_t *len, const struct hash *h)
+{
+    gnutls_hash_hd_t copy = gnutls_hash_copy(h->handle);
+
+    if (!copy)
+        abort();
+    gnutls_hash_deinit(copy, out);
+    *len = h->len;
+}
+
+void hash_free(struct hash *h)
+{
+    if (!h)
+        return;
+    if (h->handle)
+        gnutls_hash_deinit(h->handle, NULL);
+    free(h);
+}
+
 enum err hash_sha256_fd(unsigned char out[static HASH_BYTES], uint64_t *len, int fd)
 {
+    CLEANUP(hash) struct hash *h = NULL;
     unsigned char chunk[65536];
-    gnutls_hash_hd_t hash;
     ssize_t n;
 
-    if (gnutls_hash_init(&hash, GNUTLS_DIG_SHA256) < 0)
-        return ERR_NOMEM;
-    *len = 0;
+    TRY(hash_new(&h));
     while ((n = read(fd, chunk, sizeof chunk)) != 0) {
         if (n < 0 && errno == EINTR)
             continue;
-        if (n < 0 || gnutls_hash(hash, chunk, (size_t)n) < 0)
-            break;
-        *len += (uint64_t)n;
+        if (n < 0)
+            return ERR_IO;
+        hash_add(h, chunk, (size_t)n);
     }
-    gnutls_hash_deinit(hash, out);
-    return n ? ERR_IO : OK;
+    hash_get(out, len, h);
+    return OK;
 }
 
 /* GnuTLS takes some malformed text too; encoding again shows it. */

@@ -12,6 +12,15 @@
 #define HASH_BYTES 32
 
 void hash_sha256(unsigned char out[static HASH_BYTES], const void *bytes, size_t len);
+/* Of bytes as they come. */
+struct hash;
+
+MUST_CHECK enum err hash_new(struct hash **out);
+void hash_add(struct hash *h, const void *bytes, size_t len);
+/* Of all so far, and how many they were. */
+void hash_get(unsigned char out[static HASH_BYTES], uint64_t *len, const struct hash *h);
+void hash_free(struct hash *h);
+DEFINE_CLEANUP(hash)
 /* Of a file from its offset to its end, and how many bytes that were.  Expected: ERR_IO. */
 MUST_CHECK enum err hash_sha256_fd(unsigned char out[static HASH_BYTES], uint64_t *len, int fd);
 

@@ -111,8 +111,7 @@ static enum err open_extra(struct opening *o, const struct buf *extra)
         return ERR_MALFORMED;
     o->leaf = json_string_value(leaf);
     o->leaf_len = json_string_length(leaf);
-    return o->leaf_len > UINT16_MAX ? ERR_MALFORMED
-                                    : parse_hex(o->salt, SALT_BYTES, json_object_get(o->json, "salt"));
+    return o->leaf_len > UINT16_MAX ? ERR_MALFORMED : OK;
 }
 
 /* ERR_MALFORMED: the entry commits to no picture; ERR_NOTFOUND: to another. */
@@ -145,22 +144,35 @@ static enum err check_inclusion(struct fault *fault, const struct proof *p, cons
     return OK;
 }
 
-static enum err check_all(struct checkpoint *head, struct fault *fault, const struct proof *p,
-                          const struct opening *o, const void *picture, size_t picture_len,
-                          const struct vkey *key)
+/* That the log holds the leaf. */
+static enum err check_leaf(struct receipt *out, struct fault *fault, const struct proof *p,
+                           const struct opening *o, const struct vkey *key)
 {
+    struct receipt r = {.index = p->index, .leaf_len = o->leaf_len};
     struct fault inner;
-    enum err e = checkpoint_open(head, &inner, p->note, p->note_len, key);
+    enum err e = checkpoint_open(&r.head, &inner, p->note, p->note_len, key);
 
     if (e)
         return fault_set(fault, e, "its checkpoint is not valid: %s", inner.text);
-    TRY(check_inclusion(fault, p, o, head));
-    e = check_picture(o, picture, picture_len);
-    if (e == ERR_NOTFOUND)
-        return fault_set(fault, e, "the receipt is genuine, but this receipt is for another picture");
-    if (e)
-        return fault_set(fault, e, "the log entry it proves is not the release of a picture");
+    TRY(check_inclusion(fault, p, o, &r.head));
+    r.leaf = strndup(o->leaf, o->leaf_len);
+    if (!r.leaf)
+        return fault_set(fault, ERR_NOMEM, "out of memory");
+    *out = r;
     return OK;
+}
+
+enum err receipt_open(struct receipt *out, struct fault *fault, const void *bytes, size_t len,
+                      const struct vkey *key)
+{
+    __attribute__((cleanup(proof_cleanup))) struct proof p = {.count = 0};
+    __attribute__((cleanup(opening_cleanup))) struct opening o = {.json = NULL};
+
+    if (proof_parse(&p, bytes, len))
+        return fault_set(fault, ERR_MALFORMED, "it is not a proof (" FIRST_LINE ")");
+    if (open_extra(&o, p.extra))
+        return fault_set(fault, ERR_MALFORMED, "its extra line holds no leaf");
+    return check_leaf(out, fault, &p, &o, key);
 }
 
 enum err receipt_verify(struct receipt *out, struct fault *fault, const void *bytes, size_t len,
@@ -168,19 +180,21 @@ enum err receipt_verify(struct receipt *out, struct fault *fault, const void *by
 {
     __attribute__((cleanup(proof_cleanup))) struct proof p = {.count = 0};
     __attribute__((cleanup(opening_cleanup))) struct opening o = {.json = NULL};
-    struct receipt r = {0};
+    __attribute__((cleanup(receipt_cleanup))) struct receipt r = {.index = 0};
+    enum err e;
 
     if (proof_parse(&p, bytes, len))
         return fault_set(fault, ERR_MALFORMED, "it is not a receipt (" FIRST_LINE ")");
-    if (open_extra(&o, p.extra))
+    if (open_extra(&o, p.extra) || parse_hex(o.salt, SALT_BYTES, json_object_get(o.json, "salt")))
         return fault_set(fault, ERR_MALFORMED, "its extra line holds no leaf and salt");
-    TRY(check_all(&r.head, fault, &p, &o, picture, picture_len, key));
-    r.index = p.index;
-    r.leaf_len = o.leaf_len;
-    r.leaf = strndup(o.leaf, o.leaf_len);
-    if (!r.leaf)
-        return fault_set(fault, ERR_NOMEM, "out of memory");
+    TRY(check_leaf(&r, fault, &p, &o, key));
+    e = check_picture(&o, picture, picture_len);
+    if (e == ERR_NOTFOUND)
+        return fault_set(fault, e, "the receipt is genuine, but this receipt is for another picture");
+    if (e)
+        return fault_set(fault, e, "the log entry it proves is not the release of a picture");
     *out = r;
+    r.leaf = NULL;
     return OK;
 }
 

@@ -25,6 +25,13 @@ struct receipt {
  */
 MUST_CHECK enum err receipt_verify(struct receipt *out, struct fault *fault, const void *bytes, size_t len,
                                    const void *picture, size_t picture_len, const struct vkey *key);
+/*
+ * The same of any entry, about no picture; its extra is then {"leaf": "..."}.
+ * What the entry says is the caller's to judge.  Errors as above, but
+ * ERR_NOTFOUND.
+ */
+MUST_CHECK enum err receipt_open(struct receipt *out, struct fault *fault, const void *bytes, size_t len,
+                                 const struct vkey *key);
 void receipt_clear(struct receipt *r);
 static inline void receipt_cleanup(struct receipt *r)
 {

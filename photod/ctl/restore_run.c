@@ -33,6 +33,8 @@ static enum ctl_exit read_checkpoints(struct restoring *r)
     struct vkey key;
 
     TRY_CTL(verifier_read(&key, &r->verifier, NULL));
+    if (manifest_prove(r->manifest, &fault, &key))
+        return say_fail(CTL_UNVERIFIED, "%s/%s", r->from, fault.text);
     TRY_CTL(file_read(&text, r->checkpoint, CHECKPOINT_MAX));
     if (checkpoint_open(&r->known, &fault, buf_bytes(text), buf_len(text), &key))
         return say_fail(CTL_UNVERIFIED, "%s: %s", r->checkpoint, fault.text);
@@ -81,10 +83,9 @@ static enum ctl_exit check_files(const struct restoring *r)
     const struct backup_file *keys = keys_of(r);
     enum ctl_exit code = CTL_OK, one;
 
-    if (!keys && r->keys)
-        return say_fail(CTL_USAGE, "the backup has no copy of keys named %s", r->keys);
     if (!keys)
-        return say_fail(CTL_UNVERIFIED, "the backup has no copy of keys any more: they live 7 days");
+        return r->keys ? say_fail(CTL_USAGE, "the backup has no copy of keys named %s", r->keys)
+                       : say_fail(CTL_UNVERIFIED, "the backup has no copy of keys");
     for (unsigned i = 0; i < m->photos_count; i++) { /* each that is wrong is named */
         one = backup_file_check(&m->photos[i], r->dir_fd);
         code = code ? code : one;
@@ -139,7 +140,9 @@ static enum ctl_exit feed_file(const struct restoring *r, const struct backup_fi
     CLEANUP(fd) int fd = openat(r->dir_fd, f->name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
     CLEANUP(age_reader) struct age_reader *reader = NULL;
     const unsigned char *bytes;
+    unsigned char sha256[HASH_BYTES];
     struct fault fault;
+    uint64_t size;
     size_t len = 0;
 
     if (fd < 0)
@@ -151,7 +154,8 @@ static enum ctl_exit feed_file(const struct restoring *r, const struct backup_fi
             return say_fail(CTL_UNVERIFIED, "%s: %s", f->name, fault.text);
         TRY_CTL(write_all(to, bytes, len));
     } while (len);
-    return CTL_OK;
+    age_reader_hash(sha256, &size, reader); /* what was handed on, whatever lay there when it was checked */
+    return backup_file_compare(f, size, sha256);
 }
 
 /* Keys first, so that a wrong root key is found before the rest. */

@@ -106,8 +106,8 @@ static enum ctl_exit finish(pid_t pid, const char *program)
     return CTL_OK;
 }
 
-/* Its standard input, from r->feed; closes fd. */
-static enum ctl_exit feed(const struct run *r, int fd)
+/* Its standard input, from r->feed; closes fd.  What was not fed to its end must not be taken for whole. */
+static enum ctl_exit feed(const struct run *r, int fd, pid_t pid)
 {
     enum ctl_exit code;
 
@@ -115,6 +115,8 @@ static enum ctl_exit feed(const struct run *r, int fd)
         return CTL_OK;
     (void)signal(SIGPIPE, SIG_IGN); /* a program that ends early has said why */
     code = r->feed(r->feed_context, fd);
+    if (code)
+        (void)kill(pid, SIGKILL);
     (void)close(fd);
     (void)signal(SIGPIPE, SIG_DFL);
     return code;
@@ -157,10 +159,13 @@ static enum ctl_exit run_read(const struct run *r, char *const *argv)
     code = start_fed(&pid, r, ends[1], argv, &feed_fd);
     (void)close(ends[1]);
     TRY_CTL(code);
-    fed = feed(r, feed_fd);
+    fed = feed(r, feed_fd, pid);
     code = read_output(text, from, r->program);
+    if (fed) {
+        (void)waitpid(pid, NULL, 0);
+        return fed;
+    }
     ended = finish(pid, r->program);
-    TRY_CTL(fed);
     TRY_CTL(ended);
     TRY_CTL(code);
     *r->output = TAKE(text);

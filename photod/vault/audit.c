@@ -194,8 +194,9 @@ static enum err append_base64(struct buf *out, const void *bytes, size_t len)
     return buf_printf(out, "%s", text);
 }
 
-/* {"leaf":"<entry>","salt":"<hex>"}: the entry is printable ASCII, so only its quotes need escaping. */
-static enum err append_extra(struct buf *out, const char *leaf, const unsigned char salt[static 32])
+/* {"leaf":"<entry>"} or {"leaf":"<entry>","salt":"<hex>"}: the entry is printable ASCII, so only its quotes
+ * need escaping. */
+static enum err append_extra(struct buf *out, const char *leaf, const unsigned char *salt)
 {
     CLEANUP(buf) struct buf *json = NULL;
     char hex[65];
@@ -204,13 +205,16 @@ static enum err append_extra(struct buf *out, const char *leaf, const unsigned c
     TRY(buf_printf(json, "{\"leaf\":\""));
     for (const char *c = leaf; *c; c++)
         TRY(*c == '"' ? buf_printf(json, "\\\"") : buf_append(json, c, 1));
-    hex_encode(hex, salt, 32);
-    TRY(buf_printf(json, "\",\"salt\":\"%s\"}", hex));
+    if (salt) {
+        hex_encode(hex, salt, 32);
+        TRY(buf_printf(json, "\",\"salt\":\"%s", hex));
+    }
+    TRY(buf_printf(json, "\"}"));
     return append_base64(out, buf_bytes(json), buf_len(json));
 }
 
-enum err receipt_build(char *out, size_t size, const char *leaf, const unsigned char salt[static 32],
-                       uint64_t index, const struct buf *proof, const struct buf *checkpoint)
+enum err receipt_build(char *out, size_t size, const char *leaf, const unsigned char *salt, uint64_t index,
+                       const struct buf *proof, const struct buf *checkpoint)
 {
     CLEANUP(buf) struct buf *text = NULL;
 

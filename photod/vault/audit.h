@@ -52,9 +52,11 @@ void refuse_known(struct vault *v, struct asker to, const struct actor *a, enum 
 /* A leaf that nobody waits for: start, heartbeat, strangers. */
 void leaf_alone(struct vault *v, struct leaf *l);
 
-/* The receipt of a release: C2SP tlog-proof whose extra opens the leaf's commitment to the picture. */
-MUST_CHECK enum err receipt_build(char *out, size_t size, const char *leaf,
-                                  const unsigned char salt[static 32], uint64_t index,
-                                  const struct buf *proof, const struct buf *checkpoint);
+/*
+ * C2SP tlog-proof of a leaf, which is its extra.  Of a release it is the
+ * receipt: salt (32 bytes) opens the leaf's commitment to the picture; else NULL.
+ */
+MUST_CHECK enum err receipt_build(char *out, size_t size, const char *leaf, const unsigned char *salt,
+                                  uint64_t index, const struct buf *proof, const struct buf *checkpoint);
 
 #endif

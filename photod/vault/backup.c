@@ -270,32 +270,45 @@ void answer_backup(struct vault *v, struct peer *p, struct message *m)
 struct kept_job {
     struct job job;
     struct asker to;
+    struct leaf leaf;
 };
+
+static enum err answer_kept(struct vault *v, const struct kept_job *k)
+{
+    struct shape_backup_logged logged = {.leaf = k->job.outcome.first_leaf};
+
+    if (!k->job.proof || !k->job.checkpoint)
+        return ERR_IO;
+    TRY(receipt_build(logged.proof, sizeof logged.proof, k->leaf.text, NULL, logged.leaf, k->job.proof,
+                      k->job.checkpoint));
+    answer(v, k->to, MSG_BACKUP_LOGGED, &logged, NULL, 0);
+    return OK;
+}
 
 static void kept_done(struct vault *v, struct job *j)
 {
-    struct shape_done done = {.leaf = j->outcome.first_leaf};
+    struct kept_job *k = (struct kept_job *)j;
     enum err e = job_result(j);
 
+    if (!e)
+        e = answer_kept(v, k);
     if (e)
-        answer_refused(v, ((struct kept_job *)j)->to, problem_of(e), NULL, 0);
-    else
-        answer(v, ((struct kept_job *)j)->to, MSG_DONE, &done, NULL, 0);
+        answer_refused(v, k->to, problem_of(e), NULL, 0);
     job_clear(j);
     free(j);
 }
 
 static enum err kept(struct vault *v, struct kept_job *k, const struct shape_backup_kept *what)
 {
-    struct leaf l;
-
-    leaf_begin(&l, "backup");
-    leaf_number(&l, "position", what->number);
-    leaf_number(&l, "leaves", what->leaves);
+    leaf_begin(&k->leaf, "backup");
+    leaf_number(&k->leaf, "position", what->number);
+    leaf_number(&k->leaf, "leaves", what->leaves);
+    leaf_hex(&k->leaf, "manifest", what->manifest, sizeof what->manifest);
     TRY(store_batch_new(&k->job.batch));
-    TRY(leaf_add(&l, v, k->job.batch, NULL));
+    TRY(leaf_add(&k->leaf, v, k->job.batch, NULL));
     k->job.lane = LANE_BULK;
     k->job.done = kept_done;
+    k->job.wants_proof = true;
     return committer_submit(v->committer, &k->job);
 }
 

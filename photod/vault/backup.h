@@ -10,7 +10,8 @@
  * keys, key file and checkpoint are of one moment.
  */
 void answer_backup(struct vault *v, struct peer *p, struct message *m);
-/* photoctl says that its files are durable: the leaf `backup`. */
+/* photoctl says that its files are durable, and what its manifest is: the leaf `backup`, answered with its
+ * proof. */
 void answer_backup_kept(struct vault *v, struct peer *p, struct message *m);
 
 #endif

@@ -179,7 +179,7 @@ identity=$scratch/other check "another identity is refused" restore_fails 'not e
 head -c 32 /dev/urandom | od -An -tx1 | tr -d ' \n' >"$scratch/other.key" && echo >>"$scratch/other.key"
 root_key=$scratch/other.key check "another root key is refused" restore_fails "the root key is another state's"
 outside=$scratch/restored/log/checkpoint check "another log's checkpoint is refused" restore_fails 'checkpoint'
-vkey=$scratch/restored/log.vkey check "... and another log's key" restore_fails 'checkpoint'
+vkey=$scratch/restored/log.vkey check "... and another log's key" restore_fails 'it is of the log'
 sed 's/^./X/' "$checkpoint" >"$scratch/outside/bent"
 outside=$scratch/outside/bent check "... and a bent checkpoint" restore_fails 'outside/bent'
 serves "$withdrawn" >/dev/null
@@ -292,5 +292,5 @@ must scratch_stop
 much_later() { not env FAKETIME='+16d' LD_PRELOAD="$faketime" "$bin/photoctl" backup --socket "$socket" --to "$backups" --recipient "$recipient"; }
 check "a backup that finds no photod fails" much_later
 check "... and has deleted the copies of keys that were too old" test "$(find "$backups" -name 'keys-*.age' | wc -l)" = 0
-check "... which a restore then says" restore_fails 'no copy of keys any more'
+check "... which a restore then says" restore_fails 'copies of keys live 7 days'
 finish

@@ -61,6 +61,76 @@ mkdir "$scratch/other"
     --same-user --shares-dir "$scratch/other/shares" --consent-policy annual --origin photod.example/other \
     --law 127.0.0.1:1 --office 127.0.0.1:2 --ca-dir "$scratch/other/ca" --passphrase-file "$scratch/passphrase" >/dev/null || exit 1
 
+# ---- Somebody who knows the age recipient ----
+
+# The strongest who is not photod: they read and write the directory, and even have the identity.  Each forgery is of
+# the right format in every byte, sealed by the stock age.
+forged() { # makes $scratch/forged of the backup
+    rm -rf "$scratch/forged" && cp -r "$backups" "$scratch/forged"
+}
+# reseal: the manifest of $scratch/forged says again what its files are; the proof behind it stays.
+reseal() {
+    perl -MDigest::SHA=sha256_hex -e 'local $/; my $dir = shift; open my $f, "<:raw", "$dir/manifest"; my $all = <$f>;
+        my ($body, $proof) = $all =~ /^(.*?)sha256 [0-9a-f]{64}\n(c2sp.*)$/s or die;
+        $body =~ s{^(photos|keys) (\S+) \d+ [0-9a-f]+$}{ open my $g, "<:raw", "$dir/$2" or die; my $t = <$g>; "$1 $2 " . length($t) . " " . sha256_hex($t) }gme;
+        open my $o, ">:raw", "$dir/manifest"; print $o $body, "sha256 ", sha256_hex($body), "\n", $proof' "$scratch/forged"
+}
+# rewrite FILE COMMAND...: its rows, through a command, sealed by age for the same recipient.
+rewrite() {
+    local file=$1
+    shift
+    age -d -i "$scratch/identity" "$file" | "$@" >"$scratch/rows" && age -r "$recipient" -o "$file" "$scratch/rows"
+}
+# Leaves out the first row of a kind: part, kind, gone, key and value, each with its length.
+without_kind() {
+    perl -e 'local $/; binmode STDIN; binmode STDOUT; my $kind = shift; my $t = <STDIN>; my ($at, $left) = (0, 0);
+        while ($at < length $t) {
+            my ($part, $k, $gone, $key) = unpack "CCCV", substr $t, $at, 7; my $value = unpack "V", substr $t, $at + 7 + $key, 4;
+            my $len = 11 + $key + $value;
+            if ($part == 0 && $k == $kind && !$left) { $left = 1 } else { print substr $t, $at, $len }
+            $at += $len }
+        exit !$left' "$1"
+}
+forgery() { # the same backup, but one photo (or record) is not in it
+    forged && rewrite "$scratch"/forged/photos-0-*.age without_kind 2 && reseal
+}
+refused_forged() { from=$scratch/forged refused "${1:-the log knows another one}" --root-key "$scratch/root.key"; }
+# What nothing but the manifest's leaf can tell: the rows alone are proven and open.
+by_hand() {
+    local n root
+    n=$(sed -n 2p "$checkpoint")
+    root=$(sed -n 3p "$checkpoint" | base64 -d | od -An -tx1 | tr -d ' \n')
+    rm -rf "$scratch/by_hand" && mkdir "$scratch/by_hand"
+    { age -d -i "$scratch/identity" "$scratch"/forged/keys-*.age && age -d -i "$scratch/identity" "$scratch"/forged/photos-0-*.age; } |
+        "$bin/photod-vault" --restore --state "$scratch/by_hand" --root-key-fd 3 --size "$n" --root "$root" \
+            --known-size "$n" --known-root "$root" --lost 0 3<"$scratch/root.key"
+}
+check "(a backup without one of its records is made by the stock age)" forgery
+check "(... whose rows are proven by the log, and open)" by_hand
+check "it is refused" refused_forged
+refuse "... and no increment is added to it" "$bin/photoctl" backup --socket "$socket" --to "$scratch/forged" --recipient "$recipient"
+sealed_again() { forged && rewrite "$scratch"/forged/photos-0-*.age cat && reseal; }
+check "the same rows, sealed by somebody else, are refused" eval 'sealed_again && refused_forged'
+not_resealed() { forged && rewrite "$scratch"/forged/photos-0-*.age cat; }
+check "... also under the old manifest" eval 'not_resealed && refused_forged "is damaged"'
+cp -r "$backups" "$scratch/first"
+cp "$checkpoint" "$scratch/outside/first"
+must backup >/dev/null
+old_keys() { forged && cp "$(ls "$scratch"/first/keys-*.age)" "$(ls "$scratch"/forged/keys-*.age | sort -V | tail -1)" && reseal; }
+check "an older copy of keys under the name of the newest is refused" eval 'old_keys && refused_forged'
+left_out() { forged && sed -i '/^photos photos-[1-9]/d' "$scratch/forged/manifest" && reseal; }
+check "a file of records left out is refused" eval 'left_out && refused_forged'
+old_proof() {
+    forged && { sed '/^c2sp/,$d' "$backups/manifest" && sed -n '/^c2sp/,$p' "$scratch/first/manifest"; } >"$scratch/forged/manifest"
+}
+check "the proof of an older manifest is refused" eval 'old_proof && refused_forged'
+no_proof() { forged && sed -i '/^c2sp/,$d' "$scratch/forged/manifest"; }
+check "a manifest without one is refused" eval 'no_proof && refused_forged "manifest"'
+older() { from=$scratch/first refused "the backup is older than the checkpoint" --root-key "$scratch/root.key"; }
+check "the whole older backup is refused by the newer checkpoint" older
+as_it_is() { forged && reseal && from=$scratch/forged restore "$scratch/as_it_is" --root-key "$scratch/root.key"; }
+check "(a copy that nobody touched is restored)" as_it_is
+
 # The root key as it was kept: by photod.conf.
 check "a drill with the root key as photod.conf keeps it" "$bin/photoctl" backup drill $(what) --config "$state/photod.conf" --scratch "$scratch"
 with_line() { # SETTING VALUE...: photod.conf with these, as $scratch/other.conf

@@ -104,8 +104,12 @@ START_TEST(what_is_backed_up_is_sealed_and_ends_in_key_file_and_checkpoint)
     ck_assert_ptr_nonnull(strstr(m.is.backup_step.checkpoint, size));
     kept.number = m.is.backup_step.number;
     kept.leaves = m.is.backup_step.leaves;
-    rig_ask(&rig, &rig.ctl, MSG_BACKUP_KEPT, &kept, -1, &m, MSG_DONE);
+    memset(kept.manifest, 0xa5, sizeof kept.manifest);
+    rig_ask(&rig, &rig.ctl, MSG_BACKUP_KEPT, &kept, -1, &m, MSG_BACKUP_LOGGED);
     rig_expect_leaf(&rig, "\"type\":\"backup\",\"position\":");
+    rig_expect_leaf(&rig,
+                    "\"manifest\":\"a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5\"}");
+    ck_assert_int_eq(strncmp(m.is.backup_logged.proof, "c2sp.org/tlog-proof@v1\nextra ", 29), 0);
     /* The control: a picture that is released does show itself. */
     rig_ask(&rig, &rig.law, MSG_LOOKUP, &look, -1, &m, MSG_RELEASED);
     {

@@ -43,7 +43,7 @@ char *fixture_base64(const void *bytes, size_t len);
 
 /* Writes the whole directory layout; dir must be empty. */
 void fixture_write_log(const char *dir, const struct fixture_key *k, const struct fixture_log *log);
-/* A receipt for the entry `special`. */
+/* A receipt for the entry `special`; salt_hex NULL: about no picture. */
 char *fixture_receipt(const struct fixture_key *k, const struct fixture_log *log, const char *salt_hex);
 
 /* Files.  Paths are relative to dir. */

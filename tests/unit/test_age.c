@@ -201,15 +201,31 @@ static unsigned char *pattern(size_t len)
     return bytes;
 }
 
+/* What passed is what lies there. */
+static void check_hash(const char *name, const unsigned char is[static HASH_BYTES], uint64_t is_bytes)
+{
+    CLEANUP(fd) int fd = open_file(name, O_RDONLY);
+    unsigned char want[HASH_BYTES];
+    uint64_t bytes;
+
+    ck_assert_int_eq(hash_sha256_fd(want, &bytes, fd), OK);
+    ck_assert_uint_eq(is_bytes, bytes);
+    ck_assert_mem_eq(is, want, sizeof want);
+}
+
 static void encrypt(const char *name, const unsigned char *bytes, size_t len, size_t piece)
 {
     CLEANUP(age_writer) struct age_writer *w = NULL;
     CLEANUP(fd) int fd = open_file(name, O_WRONLY | O_CREAT | O_TRUNC);
+    unsigned char hash[HASH_BYTES];
+    uint64_t bytes_written;
 
     ck_assert_int_eq(age_writer_new(&w, fd, &recipients), OK);
     for (size_t at = 0; at < len; at += piece)
         ck_assert_int_eq(age_write(w, bytes + at, len - at < piece ? len - at : piece), OK);
     ck_assert_int_eq(age_write_end(w), OK);
+    age_writer_hash(hash, &bytes_written, w);
+    check_hash(name, hash, bytes_written);
 }
 
 /* The plain bytes, or the error. */
@@ -219,6 +235,8 @@ static enum err decrypt(struct buf **out, const char *name)
     CLEANUP(buf) struct buf *plain = NULL;
     CLEANUP(fd) int fd = open_file(name, O_RDONLY);
     const unsigned char *bytes;
+    unsigned char hash[HASH_BYTES];
+    uint64_t bytes_read;
     size_t len;
 
     TRY(buf_new(&plain, 1u << 24));
@@ -229,6 +247,8 @@ static enum err decrypt(struct buf **out, const char *name)
             break;
         TRY(buf_append(plain, bytes, len));
     }
+    age_reader_hash(hash, &bytes_read, r);
+    check_hash(name, hash, bytes_read);
     *out = TAKE(plain);
     return OK;
 }
