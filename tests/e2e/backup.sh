@@ -44,7 +44,6 @@ pictures() {
         scratch_lookup "$id" --out "$scratch/p.jpg" >/dev/null 2>&1 && echo "$id $(sha256sum <"$scratch/p.jpg")" || echo "$id none"
     done >"$1"
 }
-leaf_count() { sleep 0.4 && leaves | grep -c "$1"; }
 size_of() { sed -n 2p "$1"; }
 flip() { # FILE OFFSET
     printf "\\x$(printf %02x $(($(od -An -tu1 -j "$2" -N1 "$1") ^ 1)))" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
@@ -77,7 +76,7 @@ refuse "a backup without a recipient is refused" "$bin/photoctl" backup --socket
 refuse "a recipient that is none is refused" "$bin/photoctl" backup --socket "$socket" --to "$backups" --recipient age1xyz
 said "the first backup takes everything" backup --json
 check "... and says so" jq -e '.full and .photos and .keys' "$scratch/said"
-check "... and is a leaf" test "$(leaf_count '"type":"backup"')" = 1
+check "... and is a leaf" test "$(count_leaves '"type":"backup"')" = 1
 cp -r "$backups" "$scratch/before" # what somebody may have copied, with its checkpoint
 cp "$checkpoint" "$scratch/outside/before"
 
@@ -149,7 +148,7 @@ check "... with another log name, whose key is in log.vkey" eval \
 pictures "$scratch/pictures.restored"
 check "... and every lookup answers the same bytes" cmp "$scratch/pictures" "$scratch/pictures.restored"
 check "... everything opens" "$bin/photoctl" fsck --socket "$socket"
-sleep 0.4
+must eval 'state=$scratch/restored published'
 check "... the log verifies with its own key" "$bin/photoctl" audit verify "$scratch/restored/log" --vkey-file "$scratch/restored/log.vkey"
 refuse "... and not with the old one" "$bin/photoctl" audit verify "$scratch/restored/log" --vkey-file "$old_vkey"
 check "... a receipt of before verifies with the old key" "$bin/photoctl" receipt verify "$scratch/old.receipt" \
@@ -183,7 +182,7 @@ vkey=$scratch/restored/log.vkey check "... and another log's key" restore_fails 
 sed 's/^./X/' "$checkpoint" >"$scratch/outside/bent"
 outside=$scratch/outside/bent check "... and a bent checkpoint" restore_fails 'outside/bent'
 serves "$withdrawn" >/dev/null
-sleep 0.5
+must published
 cp "$state/log/checkpoint" "$scratch/outside/newer"
 lost=$(($(size_of "$scratch/outside/newer") - $(size_of "$checkpoint")))
 outside=$scratch/outside/newer check "a backup older than the checkpoint is refused, with how many leaves are missing" \
@@ -251,7 +250,7 @@ withdraw() {
 }
 check "a child is withdrawn" withdraw
 sed -i "/^$withdrawn\$/d" "$scratch/children"
-sleep 0.5
+must published
 check "a backup after it" backup
 rm -rf "$scratch/attack"
 said "the newest records with a copy of keys from before it are restored" restore "$scratch/attack" --keys "$(basename "$old_keys")"

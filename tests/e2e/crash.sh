@@ -44,7 +44,7 @@ is_whole() {
     [ "$(batch_is "$1" '"\(.files) \(.stored)"')" = "$files $stored" ] || { batch_is "$1" '.files, .judged, .stored, .fault'; return 1; }
 }
 audit() {
-    log_published "$(sort -n "$scratch/seen" | tail -1)" && leaves | log_audit "$scratch/seen"
+    published && leaves | log_audit "$scratch/seen"
 }
 
 for name in photod-vault 'photod-web law' 'photod-web office' 'photod-intake 0' 'photod-intake 1' 'photod-intake 2' photod; do

@@ -141,16 +141,6 @@ all_lookups() {
     lookups_of $(cat "$scratch/children")
 }
 
-# log_published NUMBER: waits until the log's files hold that leaf.
-log_published() {
-    for _ in $(seq 100); do
-        [ "$(sed -n 2p "$state/log/checkpoint")" -gt "$1" ] && return
-        sleep 0.05
-    done
-    echo "leaf $1 is not in the log's files"
-    return 1
-}
-
 # log_audit: reads leaves; prints what is wrong, and "releases N of them, last BATCH".  A release must be of the newest
 # committed batch that holds a photo of its child, at the moment of its leaf: else the batch is visible by half, too
 # early or not at all.  seen: release numbers that a client got; each must be a release's leaf.

@@ -9,9 +9,7 @@ conf=$state/photod.conf
 
 key_is() { ctl "keys status" --json | jq -e "$1" >/dev/null || { ctl "keys status"; return 1; }; }
 epoch() { ctl "keys status" --json | jq .epoch; }
-# count_leaves PATTERN, once all leaves are published
-count_leaves() { sleep 0.4 && leaves | grep -c "$1"; }
-leaf_is() { sleep 0.4 && leaves | sed -n "$(($1 + 1))p" | grep -q "$2" || { leaves | tail -5; return 1; }; }
+leaf_is() { published && leaves | sed -n "$(($1 + 1))p" | grep -q "$2" || { leaves | tail -5; return 1; }; }
 
 question() { # STATE_ID
     printf '{"case":{"oca":"ERASE-1","reported_at":"%s","basis":"missing-child-report"},"operator":"e2e","child":{"state_id":"%s"},"rendition":"mobile"}' \
@@ -229,7 +227,7 @@ each_epoch_told() {
     done
     echo "epochs $before to $(epoch)"
 }
-sleep 0.5
+must published
 check "... every epoch has its leaf" each_epoch_told
 cat "$scratch/check.out"
 check "... and all children are served" all_served

@@ -59,7 +59,7 @@ create() { # STATUS CODE KEY: creates a batch
 upload() {
     scratch_upload --photos "$scratch/photos.zip" --taken-on "$(date -d "${1:-20} days ago" +%F)" --commit
 }
-verifies() { sleep 0.5; "$bin/photoctl" audit verify "$state/log" --vkey-file "$scratch/log.vkey"; }
+verifies() { published && "$bin/photoctl" audit verify "$state/log" --vkey-file "$scratch/log.vkey"; }
 leaf_count() { "$bin/photoctl" status --socket "$socket" --json | jq .leaves; }
 in_log() { tail -n +"$((${log_mark:-0} + 1))" "$scratch/photod.log" | grep -qE "$1" || { tail -5 "$scratch/photod.log"; return 1; }; }
 mark_log() { log_mark=$(wc -l <"$scratch/photod.log"); }
@@ -139,10 +139,13 @@ two_lookups() {
     local q
     q=$(question "$good")
     post() { printf 'POST /v1/lookups HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s' ${#q} "$q"; }
-    { post; sleep 1; put_crl "$scratch/new.crl"; hup; sleep 1; post; sleep 1; } |
-        timeout 15 openssl s_client -quiet -connect "${law_url#https://}" -CAfile "$ca" -cert "$(agency_file crt)" \
-            -key "$(agency_file key)" 2>/dev/null | grep -aoE 'HTTP/1.1 [0-9]+' | cut -d' ' -f2 | tr '\n' ' ' >"$scratch/codes"
-    [ "$(cat "$scratch/codes")" = "200 401 " ] || { cat "$scratch/codes"; return 1; }
+    answered() { [ "$(wc -l <"$scratch/codes")" -ge "$1" ]; }
+    : >"$scratch/codes"
+    { post; soon 10 answered 1; put_crl "$scratch/new.crl"; hup; soon 10 lookup 401 client-certificate-invalid
+        post; soon 10 answered 2; } |
+        timeout 40 openssl s_client -quiet -connect "${law_url#https://}" -CAfile "$ca" -cert "$(agency_file crt)" \
+            -key "$(agency_file key)" 2>/dev/null | grep --line-buffered -aoE 'HTTP/1.1 [0-9]+' >"$scratch/codes"
+    [ "$(cut -d' ' -f2 "$scratch/codes" | tr '\n' ' ')" = "200 401 " ] || { cat "$scratch/codes"; return 1; }
 }
 check "a certificate revoked by SIGHUP is refused on the connection that it had" two_lookups
 check "... and on a new one" lookup 401 client-certificate-invalid

@@ -52,12 +52,27 @@ api() {
 
 # soon SECONDS COMMAND...: until it succeeds; fails with what it last said.
 soon() {
-    local end=$((SECONDS + $1))
+    local end=$((SECONDS + $1)) said=$scratch/soon.${#FUNCNAME[@]} # one may be within another
     shift
-    until "$@" >"$scratch/soon.out" 2>&1; do
-        [ $SECONDS -lt $end ] || { cat "$scratch/soon.out"; return 1; }
+    until "$@" >"$said" 2>&1; do
+        [ $SECONDS -lt $end ] || { cat "$said"; return 1; }
         sleep 0.1
     done
+}
+
+# at_terminal PROMPT KEYS COMMAND: types the lines of the file KEYS at a terminal of its own, once COMMAND asks there.
+# What is shown there is in terminal.
+at_terminal() {
+    local pid rc
+    rm -f "$scratch/typed" && mkfifo "$scratch/typed" && : >"$scratch/terminal" || return 1
+    timeout 60 script -qec "$3" /dev/null <"$scratch/typed" >"$scratch/terminal" 2>&1 &
+    pid=$!
+    exec 8>"$scratch/typed"
+    soon 30 grep -qF "$1" "$scratch/terminal" && cat "$2" >&8
+    wait $pid
+    rc=$?
+    exec 8>&-
+    return $rc
 }
 
 # ctl "COMMAND" [OPTION...]: of photoctl, at the local socket.
@@ -95,6 +110,15 @@ later_stop() {
     rm -f "/dev/shm/faketime_shm_$later" "/dev/shm/sem.faketime_sem_$later" # which a confined process cannot remove
 }
 
+# published: waits until the log's files hold every leaf that the vault has now.
+published() {
+    local size
+    size=$(ctl status --json | jq .leaves) && soon 20 published_to "$size"
+}
+published_to() {
+    [ "$(sed -n 2p "$state/log/checkpoint")" -ge "$1" ]
+}
+
 # leaves: every log entry of the published tiles, one a line, as far as the checkpoint says.  Tiles may be replaced
 # meanwhile, and a kill may leave the narrower one beside the wider: of each place the widest counts.
 leaves() {
@@ -114,6 +138,11 @@ entries_below() {
         sub(/\.p\/[0-9]+$/, "", place) { width = $0; sub(/.*\//, "", width) }
         width + 0 > widest[place] { widest[place] = width + 0; file[place] = $0 }
         END { for (place in file) print below "/" file[place] }' | sort | xargs cat 2>/dev/null | grep -aoE '\{"v":1[^}]*\}'
+}
+
+# count_leaves PATTERN
+count_leaves() {
+    published && leaves | grep -c "$1"
 }
 
 finish() {

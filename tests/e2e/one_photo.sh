@@ -133,8 +133,6 @@ check "a photo date in the future is refused" answers 422 '.code == "taken-on-ma
 check "a photo date two years ago is refused" answers 422 '.code == "taken-on-too-old"' -X POST --data '' \
     -H "Authorization: Bearer $(cat "$district_key")" \
     "$office_url/v1/districts/$district/batches?taken_on=$(TZ=America/Denver date -d '2 years ago' +%F)"
-sleep 0.5
-count_leaves() { leaves | grep -c "$1"; }
 at_least() { local n; n=$(count_leaves "$2"); [ "$n" -ge "$1" ] || { echo "$n leaves of $2"; return 1; }; }
 for code in case-required case-basis-unknown operator-required bad-json credential-scope taken-on-malformed taken-on-too-old; do
     check "the refusal $code is a leaf" at_least 1 "\"type\":\"refusal\".*\"problem\":\"$code\""
@@ -153,7 +151,7 @@ refuse "the receipt fails for another JPEG" "$bin/photoctl" receipt verify "$scr
     --photo "$scratch/other.jpg" --vkey-file "$scratch/log.vkey"
 "$bin/photoctl" receipt verify "$scratch/receipt" --photo "$scratch/other.jpg" --vkey-file "$scratch/log.vkey" >/dev/null 2>&1
 check "... with exit code 4" test $? -eq 4
-sleep 0.5
+must published
 cp -r "$state/log" "$scratch/log"
 # flips_found: one byte of each file at 20 places, and each time verify must fail and name the file.
 flips_found() {

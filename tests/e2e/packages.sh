@@ -282,10 +282,9 @@ spool_is_empty() {
     ctl purge >/dev/null 2>&1
     [ -z "$(ls -A "$state/spool")" ]
 }
-check "... and what nobody decided on is gone with the night" eval 'for _ in 1 2 3 4 5 6 7 8 9 10; do
-    spool_is_empty && break; sleep 1; done; spool_is_empty'
+check "... and what nobody decided on is gone with the night" soon 20 spool_is_empty
 key_is_gone() { leaves | grep -q "\"type\":\"erase-done\",\"batch\":\"$forgotten\",\"generation\":0"; }
-check "... its key, too" eval 'for _ in 1 2 3 4 5 6 7 8 9 10; do key_is_gone && break; sleep 1; done; key_is_gone'
+check "... its key, too" soon 20 key_is_gone
 must later_stop
 must scratch_start
 

@@ -24,13 +24,7 @@ sed -n '/^photod recovery share/,/^6 /p' "$scratch/init.txt" >"$scratch/shares.0
 found() {
     scratch_lookup "$child" --out "$scratch/p.$RANDOM$RANDOM.jpg" --receipt "$scratch/r.$RANDOM$RANDOM"
 }
-served() { # within ten seconds, whoever was killed
-    for _ in $(seq 100); do
-        found >/dev/null 2>&1 && return
-        sleep 0.1
-    done
-    found
-}
+served() { soon 20 found; } # whoever was killed
 rekey() { # KEY OPTION...: prints the shares
     local key=$1
     shift
@@ -42,7 +36,7 @@ status_is() { # FIELD VALUE
 }
 rehearse() { "$bin/photoctl" unseal --rehearse --config "$conf" <"$1"; }
 set_of() { sed -n 's/^photod recovery share 1 .*, set //p' "$1"; }
-rekeyed_leaves() { sleep 0.4 && leaves | grep -c '"type":"rekeyed"'; }
+rekeyed_leaves() { count_leaves '"type":"rekeyed"'; }
 restart() { scratch_stop && scratch_start && found; }
 settings() { grep -E '^(seal|root_key|seal_passphrase|pkcs11_[a-z]*) = ' "$conf" | sort; }
 
@@ -214,7 +208,7 @@ check "a crash before the key file is replaced ends it at the next start" crashe
 check "... while it is written" crashed begun junk
 check "... after that, before the leaf" crashed ended
 "$bin/photoctl" audit key --socket "$socket" >"$scratch/log.vkey"
-sleep 0.5
+must published
 check "the log verifies" "$bin/photoctl" audit verify "$state/log" --vkey-file "$scratch/log.vkey"
 echo "$survived kills survived, $("$bin/photoctl" keys status --socket "$socket" --json | jq .root_epoch) root keys, $(rekeyed_leaves) leaves"
 finish

@@ -177,9 +177,8 @@ from_stdin() { cat "$scratch"/shares/share-[145].txt | restore "$scratch/second"
 check "... or three from standard input" from_stdin
 typed() { # as three people type them, without the numbers of the lines
     cat "$scratch"/shares/share-[134].txt | sed -n 's/^[1-6]  //p' | tr -d '\r' >"$scratch/keys"
-    { sleep 1; cat "$scratch/keys"; sleep 2; } |
-        script -qec "$bin/photoctl restore $(what) --state $scratch/third --same-user --share -" /dev/null >"$scratch/said"
-    grep -qF "Share 3 is taken." "$scratch/said" && grep -qF 'Restored into' "$scratch/said" && [ -s "$scratch/third/keyfile" ]
+    at_terminal "type its lines 1 to" "$scratch/keys" "$bin/photoctl restore $(what) --state $scratch/third --same-user --share -"
+    grep -qF "Share 3 is taken." "$scratch/terminal" && grep -qF 'Restored into' "$scratch/terminal" && [ -s "$scratch/third/keyfile" ]
 }
 check "... or three people at a terminal" typed
 holds_root() { grep -rqF "$(cat "$scratch/gone/root.key")" "$@"; }

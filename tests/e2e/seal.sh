@@ -105,12 +105,11 @@ typed() {
     local name=$1
     shift
     cat "$@" | sed -n 's/^[1-6]  //p' | tr -d '\r' >"$scratch/keys"
-    { sleep 1; cat "$scratch/keys"; sleep 1; } |
-        script -qec "$bin/photoctl unseal --rehearse --config $scratch/$name/photod.conf" /dev/null
+    at_terminal "type its lines 1 to" "$scratch/keys" "$bin/photoctl unseal --rehearse --config $scratch/$name/photod.conf"
 }
 typed_right() {
-    typed plain "$scratch"/plain.shares/share-[135].txt | tee "$scratch/said" | grep -qF "$right" &&
-        grep -qF "Share 3 is taken." "$scratch/said"
+    typed plain "$scratch"/plain.shares/share-[135].txt && grep -qF "$right" "$scratch/terminal" &&
+        grep -qF "Share 3 is taken." "$scratch/terminal"
 }
 check "a person at a terminal is asked for them" typed_right
 check "two shares are refused" fails_saying "2 shares were given, but 3 are needed" unseal rehearse plain plain/1 plain/4

@@ -114,8 +114,7 @@ token_away() {
     local old
     old=$(vault_pid)
     mv "$scratch/tokens" "$scratch/tokens.away" && mkdir "$scratch/tokens" && kill -9 "$old"
-    sleep 2
-    grep -q 'no token fits' "$scratch/photod.log" && ! found
+    soon 20 grep -q 'no token fits' "$scratch/photod.log" && ! found
 }
 check "a vault that dies while the token is away waits for it" token_away
 back() { rmdir "$scratch/tokens" && mv "$scratch/tokens.away" "$scratch/tokens" && vault_back 0; }

@@ -244,7 +244,7 @@ right_child() {
 check "a missing child is found" right_child
 "$bin/photoctl" audit key --socket "$socket" >"$scratch/log.vkey"
 check "the receipt verifies" "$bin/photoctl" receipt verify "$scratch/p.receipt" --photo "$scratch/p.jpg" --vkey-file "$scratch/log.vkey"
-sleep 0.5
+must published
 check "the log verifies" "$bin/photoctl" audit verify "$state/log" --vkey-file "$scratch/log.vkey"
 all_vaults() { [ -z "$(find "$state" -path "$state/tls" -prune -o ! -name photod.conf ! -uid ${uid[vault]} -print)" ]; }
 check "all that was written is the vault's" all_vaults
