@@ -88,6 +88,7 @@ static enum err count_expired(struct purge_job *j, const struct student *s)
 static enum err purge_child(struct vault *v, struct purge_job *j, const unsigned char *sid)
 {
     CLEANUP(student) struct student s = {.answer_count = 0};
+    enum consent_state state;
     enum err e;
 
     e = student_load_sid(&s, v, sid);
@@ -96,11 +97,13 @@ static enum err purge_child(struct vault *v, struct purge_job *j, const unsigned
         return OK;
     }
     TRY(e);
-    if (student_consent(&s, v, j->today) != CONSENT_STATE_IN) {
+    state = student_consent(&s, v, j->today);
+    if (state != CONSENT_STATE_IN) {
         TRY(student_expect(&s, j->job.batch));
         TRY(count_expired(j, &s));
         j->step.lapsed++;
-        return student_erase(&s, v, j->job.batch, "consent-lapsed");
+        return student_erase(&s, v, j->job.batch,
+                             state == CONSENT_STATE_OUT ? "opted-out" : "consent-lapsed");
     }
     return purge_photos(v, j, &s);
 }

@@ -4,7 +4,7 @@
 #include "photod/base/log.h"
 #include "photod/vault/auth.h"
 #include "photod/vault/batch_roster.h"
-#include "photod/vault/erasure.h"
+#include "photod/vault/opted_out.h"
 #include "photod/vault/roster.h"
 #include "photod/vault/roster_apply.h"
 #include "photod/vault/staging.h"
@@ -20,6 +20,7 @@
  *   parsing   a worker reads it
  *   deciding  its rows become a batch, some at each turn
  *   applying  that batch is with the committing thread
+ *   erasing   what is kept of children who were opted out goes, some at a time; then it is answered
  */
 struct roster_job {
     struct job job;
@@ -307,28 +308,48 @@ bool rosters_decide(struct vault *v)
 
 /* ---- The end ---- */
 
+static void report(struct vault *v, struct roster_job *r)
+{
+    struct roster_apply *a = &r->apply;
+    CLEANUP(fd) int fd = -1;
+    enum err e = bulk_new(&fd, buf_bytes(a->rows), buf_len(a->rows));
+
+    if (e) {
+        give_up(v, r, e);
+        return;
+    }
+    answer(v, r->to, MSG_ROSTER_REPORT, &a->report, &fd, 1);
+    roster_free(v, r);
+}
+
+static void erased(struct vault *v, void *context, enum err e)
+{
+    if (e)
+        give_up(v, context, e);
+    else
+        report(v, context);
+}
+
 static void roster_done(struct vault *v, struct job *j)
 {
     struct roster_job *r = (struct roster_job *)j;
     struct roster_apply *a = &r->apply;
-    CLEANUP(fd) int fd = -1;
     enum err e = job_result(j);
 
     if (j->outcome.result == STORE_CONFLICT && ++r->tries < VAULT_TRIES) {
         decide(v, r);
         return;
     }
-    if (!e)
-        e = bulk_new(&fd, buf_bytes(a->rows), buf_len(a->rows));
-    if (e) {
-        give_up(v, r, e);
+    a->report.leaf = j->outcome.first_leaf;
+    job_clear(j);
+    if (!e && a->report.withdrawn && !r->goes_with_batch)
+        e = opted_out_erase(v, TAKE(a->withdrawn), a->report.withdrawn, erased, r);
+    else if (!e) {
+        report(v, r);
         return;
     }
-    a->report.leaf = j->outcome.first_leaf;
-    answer(v, r->to, MSG_ROSTER_REPORT, &a->report, &fd, 1);
-    if (a->erases && !r->goes_with_batch)
-        erasures_finish(v);
-    roster_free(v, r);
+    if (e)
+        give_up(v, r, e);
 }
 
 void roster_parsed(struct vault *v, struct peer *p, struct message *m)

@@ -63,6 +63,23 @@ static enum err apply_opted_in(struct vault *v, struct roster_apply *a, const st
     return OK;
 }
 
+/* What is kept of the child is erased once the answer is committed: opted_out.h. */
+static enum err withdraw(struct roster_apply *a, const unsigned char *sid)
+{
+    size_t count = a->report.withdrawn;
+
+    if ((count & (count - 1)) == 0) { /* a power of two: full */
+        void *more = realloc(a->withdrawn, (count ? 2 * count : 1) * SID_BYTES);
+
+        if (!more)
+            return ERR_NOMEM;
+        a->withdrawn = more;
+    }
+    memcpy(a->withdrawn[count], sid, SID_BYTES);
+    a->report.withdrawn++;
+    return OK;
+}
+
 static enum err apply_answer(struct vault *v, struct roster_apply *a, struct student *s,
                              const struct shape_roster_row *row, uint32_t *notes)
 {
@@ -78,9 +95,7 @@ static enum err apply_answer(struct vault *v, struct roster_apply *a, struct stu
         return apply_opted_in(v, a, s, row, notes);
     if (state != CONSENT_STATE_OUT || !record_is_there(&s->details))
         return OK;
-    a->report.withdrawn++;
-    a->erases = true;
-    return student_erase(s, v, a->batch, "opted-out");
+    return withdraw(a, s->sid);
 }
 
 static enum err apply_row(struct vault *v, struct roster_apply *a, const struct shape_roster_row *row,
@@ -204,6 +219,7 @@ void roster_apply_clear(struct roster_apply *a)
 {
     bulk_unmap(&a->table);
     free(a->ids);
+    free(a->withdrawn);
     store_batch_free(a->batch);
     buf_free(a->rows);
     *a = (struct roster_apply){.listing = true};

@@ -28,7 +28,8 @@ struct roster_apply {
     struct store_batch *batch;
     struct shape_roster_report report;
     struct buf *rows; /* of shape report_row: those that were refused or need a note */
-    bool erases;
+    /* Of whom everything but the answers goes: report.withdrawn of them. */
+    unsigned char (*withdrawn)[SID_BYTES];
 };
 
 /* From the start; only_judged: nothing is applied.  fd stays the caller's.  Expected: ERR_MALFORMED,

@@ -4,8 +4,11 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
+#include "lawapi/expiry.h"
 #include "lawapi/outcome.h"
 #include "lawapi/problem.h"
+#include "photod/base/clock.h"
 #include "vault_rig.h"
 
 static struct rig rig;
@@ -356,6 +359,93 @@ START_TEST(two_rosters_of_the_same_children_are_both_applied)
 }
 END_TEST
 
+/* ---- Killed ---- */
+
+#define OUTS  300
+#define KILLS 8
+
+/* The same children as rig_roster_table(), all opted out. */
+static int out_table(void)
+{
+    CLEANUP(buf) struct buf *b = NULL;
+    struct pack p;
+
+    ck_assert_int_eq(buf_new(&b, 1u << 24), OK);
+    p = PACK(b);
+    for (uint32_t n = 0; n < OUTS; n++) {
+        char state_id[10];
+        struct shape_roster_row row;
+
+        rig_state_id(state_id, n);
+        row = row_of(n + 2, state_id, "Doe", 2);
+        row.opt_in_on = law_today(clock_wall_ms());
+        pack_roster_row(&p, &row);
+    }
+    ck_assert_int_eq(pack_end(&p), OK);
+    return rig_bulk(buf_bytes(b), buf_len(b));
+}
+
+static uint32_t begin_outs(void)
+{
+    struct channel *worker = rig_roster_parsing(&rig);
+    uint32_t question = rig.request;
+
+    rig_worker_say(&rig, worker, MSG_ROSTER_PARSED, &rig_summary, out_table(), STATE_IDLE);
+    return question;
+}
+
+/* How many of them have both answers, the IN and the OUT, and of how many a record is left. */
+static void count_outs(unsigned *out, unsigned *left)
+{
+    *out = *left = 0;
+    for (uint32_t n = 0; n < OUTS; n++) {
+        struct shape_erasure_state s = rig_left(&rig, n);
+
+        *out += s.answers == 2;
+        *left += s.record != 0;
+        if (!s.record) /* its key went before, or goes now */
+            ck_assert_msg(s.answers == 2 && (!s.deks || s.open), "child %u is erased without an answer", n);
+    }
+}
+
+/* The answers come whole or not at all; the erasing, in steps, is ended by the same roster sent again. */
+START_TEST(a_roster_cut_off_by_kills_is_whole_and_sent_again_ends_its_erasing)
+{
+    CLEANUP(message) struct message m = MESSAGE_NONE;
+    unsigned out, left, none = 0, some = 0, all = 0;
+    uint32_t question;
+
+    rig_roster(&rig, OUTS);
+    for (unsigned i = 0; i < KILLS; i++) {
+        const struct timespec pause = {.tv_nsec = i * 4000000};
+
+        (void)begin_outs();
+        (void)nanosleep(&pause, NULL);
+        rig_kill(&rig);
+        rig_launch(&rig);
+        rig_join(&rig);
+        count_outs(&out, &left);
+        ck_assert_msg(out == 0 || out == OUTS, "%u of %u answers are there", out, OUTS);
+        ck_assert_msg(out || left == OUTS, "children are erased without an answer");
+        none += !out;
+        some += out && left;
+        all += !left;
+    }
+    question = begin_outs();
+    rig.request = question;
+    rig_hear(&rig, &rig.office, &m);
+    ck_assert_int_eq(m.type, MSG_ROSTER_REPORT);
+    count_outs(&out, &left);
+    ck_assert_uint_eq(out, OUTS);
+    ck_assert_uint_eq(left, 0);
+    (void)printf(
+        "%u kills: no answer of the roster there %u times, all and some records left %u, all and none "
+        "left %u\n",
+        KILLS, none, some, all);
+    rig_stop(&rig);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -368,6 +458,7 @@ int main(void)
         notes_and_what_is_said_of_the_header_stand_in_the_report,
         lookups_and_others_are_decided_between_the_slices_of_a_roster,
         two_rosters_of_the_same_children_are_both_applied,
+        a_roster_cut_off_by_kills_is_whole_and_sent_again_ends_its_erasing,
     };
 
     return rig_suite("vault_roster", tests, sizeof tests / sizeof tests[0], setup, teardown);
