@@ -5,14 +5,19 @@
 #include "photod/vault/upload.h"
 
 #define ROWS_MAX  (256u << 20)
-#define HEADER    8 /* bytes of the first chunk: how many rows' bytes follow in all */
-#define SPOOL_BIT 0x80
+#define HEADER    8    /* bytes of the first chunk: how many rows' bytes follow in all */
+#define SPOOL_BIT 0x40 /* of the first place; the next bit is the second's */
 
 void batch_roster_spool(unsigned char out[static SPOOL_ID_BYTES],
-                        const unsigned char batch[static SUBJECT_BYTES])
+                        const unsigned char batch[static SUBJECT_BYTES], unsigned place)
 {
     memcpy(out, batch, SPOOL_ID_BYTES);
-    out[0] ^= SPOOL_BIT;
+    out[0] ^= (unsigned char)(SPOOL_BIT << (place - 1));
+}
+
+static unsigned other_place(unsigned place)
+{
+    return place == 1 ? 2 : 1;
 }
 
 static bool takes_roster(struct vault *v, const unsigned char *id, const struct shape_batch_record *r)
@@ -41,7 +46,7 @@ enum err batch_roster_may(struct vault *v, struct asker to, const struct shape_r
 }
 
 enum err batch_roster_put(struct vault *v, struct store_batch *b,
-                          const unsigned char id[static SUBJECT_BYTES])
+                          const unsigned char id[static SUBJECT_BYTES], unsigned *place)
 {
     CLEANUP(record) struct record read = RECORD_NONE;
     struct shape_batch_record r;
@@ -49,7 +54,8 @@ enum err batch_roster_put(struct vault *v, struct store_batch *b,
     TRY(batch_load(v, id, &r, &read));
     if (!takes_roster(v, id, &r))
         return ERR_DENIED;
-    r.roster = 1;
+    *place = other_place(r.roster);
+    r.roster = (unsigned char)*place;
     TRY(record_expect(b, KIND_BATCH, id, &read));
     return batch_put(v, b, id, &r);
 }
@@ -71,14 +77,14 @@ static enum err write_first(struct vault *v, const unsigned char *spool, const s
     return spool_write(v, spool, dek, 0, buf_bytes(chunk), buf_len(chunk));
 }
 
-enum err batch_roster_write(struct vault *v, const unsigned char id[static SUBJECT_BYTES],
+enum err batch_roster_write(struct vault *v, const unsigned char id[static SUBJECT_BYTES], unsigned place,
                             const struct dek *dek, const unsigned char *rows, size_t len)
 {
     unsigned char spool[SPOOL_ID_BYTES];
     size_t at, run;
 
-    batch_roster_spool(spool, id);
-    TRY(spool_restart(v, spool)); /* an earlier one is replaced */
+    batch_roster_spool(spool, id, place);
+    TRY(spool_restart(v, spool));
     TRY(write_first(v, spool, dek, rows, len, &at));
     for (; at < len; at += run) {
         run = len - at < VAULT_CHUNK ? len - at : VAULT_CHUNK;
@@ -88,14 +94,17 @@ enum err batch_roster_write(struct vault *v, const unsigned char id[static SUBJE
 }
 
 /* All of it: HEADER bytes, then the rows. */
-static enum err read_rows(struct buf **out, struct vault *v, const unsigned char *id, const struct dek *dek)
+static enum err read_rows(struct buf **out, struct vault *v, const unsigned char *id, unsigned place,
+                          const struct dek *dek)
 {
     CLEANUP(buf) struct buf *rows = NULL;
     unsigned char spool[SPOOL_ID_BYTES];
     uint64_t len = 0;
     struct take t;
 
-    batch_roster_spool(spool, id);
+    if (!place)
+        return ERR_NOTFOUND;
+    batch_roster_spool(spool, id, place);
     TRY(buf_new(&rows, ROWS_MAX + VAULT_CHUNK));
     TRY(spool_read(v, spool, dek, 0, rows));
     t = TAKE_BYTES(buf_bytes(rows), buf_len(rows));
@@ -111,28 +120,40 @@ static enum err read_rows(struct buf **out, struct vault *v, const unsigned char
 }
 
 enum err batch_roster_load(struct crosswalk **out, struct vault *v,
-                           const unsigned char id[static SUBJECT_BYTES], const struct dek *dek)
+                           const unsigned char id[static SUBJECT_BYTES], unsigned place,
+                           const struct dek *dek)
 {
     CLEANUP(buf) struct buf *rows = NULL;
 
-    TRY(read_rows(&rows, v, id, dek));
+    TRY(read_rows(&rows, v, id, place, dek));
     return crosswalk_new(out, buf_bytes(rows) + HEADER, buf_len(rows) - HEADER);
 }
 
 enum err batch_roster_foretell(struct foretold **out, struct vault *v,
-                               const unsigned char id[static SUBJECT_BYTES], const struct dek *dek,
-                               const char *district)
+                               const unsigned char id[static SUBJECT_BYTES], unsigned place,
+                               const struct dek *dek, const char *district)
 {
     CLEANUP(buf) struct buf *rows = NULL;
 
-    TRY(read_rows(&rows, v, id, dek));
+    TRY(read_rows(&rows, v, id, place, dek));
     return foretold_new(out, &rows, HEADER, district);
+}
+
+static void empty(struct vault *v, const unsigned char *id, unsigned place)
+{
+    unsigned char spool[SPOOL_ID_BYTES];
+
+    batch_roster_spool(spool, id, place);
+    spool_remove(v, spool);
+}
+
+void batch_roster_keep(struct vault *v, const unsigned char id[static SUBJECT_BYTES], unsigned place)
+{
+    empty(v, id, other_place(place));
 }
 
 void batch_roster_remove(struct vault *v, const unsigned char id[static SUBJECT_BYTES])
 {
-    unsigned char spool[SPOOL_ID_BYTES];
-
-    batch_roster_spool(spool, id);
-    spool_remove(v, spool);
+    for (unsigned place = 1; place <= BATCH_ROSTER_PLACES; place++)
+        empty(v, id, place);
 }

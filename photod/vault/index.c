@@ -372,7 +372,7 @@ enum err index_judge(struct vault *v, struct staging *s, bool *needs_roster)
     struct judging j = {.vault = v, .staging = s, .next_missing = s->files};
     struct take t = TAKE_BYTES(s->index.bytes, s->index.len);
     struct shape_index_row row;
-    enum err e = s->record.roster ? batch_roster_load(&roster, v, s->id, s->dek) : ERR_NOTFOUND;
+    enum err e = batch_roster_load(&roster, v, s->id, s->record.roster, s->dek);
 
     if (e && e != ERR_NOTFOUND)
         return e;

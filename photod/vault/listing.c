@@ -160,7 +160,7 @@ static enum err foretell(struct vault *v, struct staging *s, bool *needs_roster)
     enum err e = OK;
 
     if (s->record.dry_run && s->record.roster && !s->foretold)
-        e = batch_roster_foretell(&s->foretold, v, s->id, s->dek, s->record.district);
+        e = batch_roster_foretell(&s->foretold, v, s->id, s->record.roster, s->dek, s->record.district);
     *needs_roster = e == ERR_NOTFOUND;
     return *needs_roster ? OK : e;
 }

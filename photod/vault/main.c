@@ -32,18 +32,19 @@
 /* The parent does not start a vault again that leaves with this before it was ready. */
 #define EXIT_CANNOT_OPEN 3
 
-/* Of a batch that is not judged yet, or waits for the clerk's decisions; the second call asks for the spool
- * of its roster. */
-static bool is_wanted(struct vault *v, const unsigned char *id, bool roster)
+/* Of a batch that is not judged yet, or waits for the clerk's decisions.  place: of its roster there; 0: of
+ * its photos. */
+static bool is_wanted(struct vault *v, const unsigned char *id, unsigned place)
 {
     CLEANUP(record) struct record read = RECORD_NONE;
     struct shape_batch_record r;
 
     switch ((int)batch_load(v, id, &r, &read)) {
     case OK:
-        if (r.state == BATCH_STAGING)
-            return !roster || r.roster; /* of the upload what came may be gone on with */
-        return r.review && !r.report_gone;
+        if (place && place != r.roster)
+            return false;
+        return r.state == BATCH_STAGING || /* of the upload what came may be gone on with */
+               (r.review && !r.report_gone);
     case ERR_NOTFOUND:
         return false;
     default: /* in doubt nothing that was acknowledged is thrown away */
@@ -55,8 +56,12 @@ static bool keep_spool(struct vault *v, const unsigned char id[static SUBJECT_BY
 {
     unsigned char batch[SUBJECT_BYTES];
 
-    batch_roster_spool(batch, id);
-    return is_wanted(v, id, false) || is_wanted(v, batch, true);
+    for (unsigned place = 1; place <= BATCH_ROSTER_PLACES; place++) {
+        batch_roster_spool(batch, id, place);
+        if (is_wanted(v, batch, place))
+            return true;
+    }
+    return is_wanted(v, id, 0);
 }
 
 /* What a crash may have left half done. */

@@ -90,21 +90,21 @@ static enum err list_visit(void *context, const unsigned char *key, size_t key_l
     return pack_end(&l->rows);
 }
 
-static enum err load_roster(struct crosswalk **out, struct vault *v, const unsigned char *id)
+static enum err load_roster(struct crosswalk **out, struct vault *v, const unsigned char *id, unsigned place)
 {
     CLEANUP(dek) struct dek *d = NULL;
 
     TRY(dek_load(v, id, BATCH_CHUNKS, &d));
-    return batch_roster_load(out, v, id, d);
+    return batch_roster_load(out, v, id, place, d);
 }
 
-static enum err list_open(struct vault *v, const unsigned char *id, struct buf *rows)
+static enum err list_open(struct vault *v, const unsigned char *id, unsigned place, struct buf *rows)
 {
     CLEANUP(crosswalk) struct crosswalk *roster = NULL;
     CLEANUP(dek) struct dek *row_dek = NULL;
     struct listing l = {.batch = id, .rows = PACK(rows)};
 
-    TRY(load_roster(&roster, v, id));
+    TRY(load_roster(&roster, v, id, place));
     TRY(dek_load(v, id, BATCH_ROWS, &row_dek));
     l.roster = roster;
     l.row_dek = row_dek;
@@ -123,7 +123,7 @@ void answer_review_get(struct vault *v, struct peer *p, struct message *m)
         return;
     e = buf_new(&rows, TABLE_MAX);
     if (!e && is_open(&a.record))
-        e = list_open(v, a.id, rows);
+        e = list_open(v, a.id, a.record.roster, rows);
     if (!e)
         e = bulk_new(&fd, buf_bytes(rows), buf_len(rows));
     if (e) {
@@ -268,7 +268,7 @@ static enum err decide(struct deciding *d, const struct record *read, const stru
     size_t count = 0;
 
     TRY(take_decisions(&all, &count, table));
-    TRY(load_roster(&d->roster, v, c->id));
+    TRY(load_roster(&d->roster, v, c->id, c->record.roster));
     TRY(dek_load(v, c->id, BATCH_ROWS, &d->row_dek));
     TRY(decide_all(d, all, count));
     c->record.state = BATCH_STAGING;

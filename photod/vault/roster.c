@@ -31,6 +31,7 @@ struct roster_job {
     bool goes_with_batch; /* then nothing is applied: its rows go into that batch's spool */
     bool foretells;       /* and the report says what would be: the batch is a dry run */
     unsigned char batch[SUBJECT_BYTES];
+    unsigned place; /* in which of that batch's places its rows are written */
     struct dek *batch_dek;
     char media[64];
     int fd;          /* the file; -1 once applied */
@@ -128,7 +129,17 @@ static unsigned job_count(const struct vault *v)
     return n;
 }
 
-void roster_start(struct vault *v, struct asker to, struct upload *u)
+/* Two of one batch would write into the same place. */
+static bool is_another(const struct vault *v, const struct upload *u)
+{
+    for (const struct roster_job *r = v->rosters; r; r = r->next)
+        if (r->goes_with_batch && u->goes_with_batch && memcmp(r->batch, u->batch, sizeof r->batch) == 0)
+            return true;
+    return false;
+}
+
+/* Of a roster that is whole. */
+static void start(struct vault *v, struct asker to, const struct upload *u)
 {
     struct roster_job *r = job_count(v) < JOBS_MAX ? calloc(1, sizeof *r) : NULL;
     enum err e = r ? OK : ERR_NOMEM;
@@ -146,14 +157,23 @@ void roster_start(struct vault *v, struct asker to, struct upload *u)
         v->rosters = r;
         e = gather(v, u, &r->fd);
     }
-    spool_remove(v, u->spool_id);
-    upload_forget(v, u);
     if (!e)
         rosters_wake(v);
     else if (r)
         give_up(v, r, e);
     else
         answer_refused(v, to, problem_of(e), NULL, 0);
+}
+
+void roster_start(struct vault *v, struct asker to, struct upload *u)
+{
+    if (is_another(v, u))
+        refuse_known(v, to, &u->actor, PROBLEM_BATCH_STATE,
+                     "another roster of the batch is being read: send this one again", NULL);
+    else
+        start(v, to, u);
+    spool_remove(v, u->spool_id);
+    upload_forget(v, u);
 }
 
 /* ---- Parsing ---- */
@@ -221,7 +241,8 @@ static enum err write_rows(struct job *j)
 {
     struct roster_job *r = (struct roster_job *)j;
 
-    return batch_roster_write(r->vault, r->batch, r->batch_dek, r->apply.table.bytes, r->apply.table.len);
+    return batch_roster_write(r->vault, r->batch, r->place, r->batch_dek, r->apply.table.bytes,
+                              r->apply.table.len);
 }
 
 /* Its rows stand in the spool before the batch says that it has them.  What they would change is left undone.
@@ -231,7 +252,7 @@ static enum err go_with_batch(struct vault *v, struct roster_job *r)
     TRY(store_batch_new(&r->job.batch));
     if (!r->batch_dek)
         TRY(dek_load(v, r->batch, BATCH_CHUNKS, &r->batch_dek));
-    TRY(batch_roster_put(v, r->job.batch, r->batch));
+    TRY(batch_roster_put(v, r->job.batch, r->batch, &r->place));
     r->job.work = write_rows;
     return OK;
 }
@@ -342,6 +363,8 @@ static void roster_done(struct vault *v, struct job *j)
     }
     a->report.leaf = j->outcome.first_leaf;
     job_clear(j);
+    if (!e && r->goes_with_batch)
+        batch_roster_keep(v, r->batch, r->place);
     if (!e && a->report.withdrawn && !r->goes_with_batch)
         e = opted_out_erase(v, TAKE(a->withdrawn), a->report.withdrawn, erased, r);
     else if (!e) {
