@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "lawapi/outcome.h"
+#include "lawapi/problem.h"
 #include "photod/base/clock.h"
 #include "photod/base/date.h"
 #include "photod/base/text.h"
@@ -162,7 +163,13 @@ static enum ctl_exit send_batch_roster(const struct upload_command *c, const cha
     char path[PATH_TEXT];
 
     TRY_CTL(say_path(path, c, batch, "roster"));
-    TRY_CTL(ask(&a, c, "PUT", path, &body));
+    TRY_CTL(http_request(&a, c->http, "PUT", path, NULL, &body));
+    if (strcmp(json_text(a.json, "code"), problem_text(PROBLEM_ROSTER_NAMELESS)->code) == 0) {
+        say_hint("The roster has answers only: photos named by State ID need no other, but a package that "
+                 "names its children does.");
+        return CTL_OK;
+    }
+    TRY_CTL(http_expect_json(&a));
     return c->dry_run ? show_roster(c, a.json) : CTL_OK;
 }
 

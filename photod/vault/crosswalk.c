@@ -170,6 +170,11 @@ void crosswalk_free(struct crosswalk *c)
 
 /* ---- By number ---- */
 
+bool crosswalk_has_names(const struct crosswalk *c)
+{
+    return c->count && *c->children[c->count - 1].folded_last; /* they stand in order of it */
+}
+
 const struct crosswalk_child *crosswalk_child(const struct crosswalk *c, const char *state_id)
 {
     size_t low = 0, high = c->count;

@@ -50,6 +50,8 @@ void crosswalk_by_name(struct crosswalk_answer *out, const struct crosswalk *c,
  * NOBODY of a State ID is not the last word: the vault may know the child.
  */
 void crosswalk_by_number(struct crosswalk_answer *out, const struct crosswalk *c, const char *number);
+/* A list of answers has none. */
+bool crosswalk_has_names(const struct crosswalk *c);
 /* NULL: the roster lists no such child. */
 const struct crosswalk_child *crosswalk_child(const struct crosswalk *c, const char *state_id);
 

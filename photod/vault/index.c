@@ -376,7 +376,7 @@ enum err index_judge(struct vault *v, struct staging *s, bool *needs_roster)
 
     if (e && e != ERR_NOTFOUND)
         return e;
-    *needs_roster = !roster && s->form.form == ZIP_INDEX;
+    *needs_roster = s->form.form == ZIP_INDEX && !(roster && crosswalk_has_names(roster));
     if (*needs_roster)
         return OK;
     j.roster = roster;

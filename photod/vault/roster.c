@@ -294,6 +294,12 @@ static void blame_reader(struct vault *v, struct roster_job *r)
         peer_distrust(v, p, "a roster that does not parse");
 }
 
+static void refuse_nameless(struct vault *v, struct roster_job *r)
+{
+    refuse_known(v, r->to, &r->actor, PROBLEM_ROSTER_NAMELESS, NULL, NULL);
+    roster_free(v, r);
+}
+
 /* Ends it, unless all is well. */
 static void check(struct vault *v, struct roster_job *r, enum err e)
 {
@@ -321,6 +327,10 @@ bool rosters_decide(struct vault *v)
     if (!oldest)
         return false;
     e = roster_apply_some(&oldest->apply, v, &oldest->actor, &whole);
+    if (!e && whole && oldest->goes_with_batch && !oldest->foretells && !oldest->apply.findable) {
+        refuse_nameless(v, oldest);
+        return true;
+    }
     if (!e && whole)
         e = submit(v, oldest);
     check(v, oldest, e);

@@ -155,6 +155,7 @@ static enum err take_row(struct roster_apply *a, struct vault *v, const struct a
         a->report.in += row->opt_in == CONSENT_IN;
         a->report.out += row->opt_in == CONSENT_OUT;
         a->report.blank += row->opt_in == CONSENT_BLANK;
+        a->findable += row->last[0] || row->local_id[0];
     }
     a->report.refused += o != OUTCOME_ACCEPTED;
     return o == OUTCOME_ACCEPTED && !notes ? OK : report_row(a, row, o, notes);

@@ -30,6 +30,7 @@ struct roster_apply {
     struct buf *rows; /* of shape report_row: those that were refused or need a note */
     /* Of whom everything but the answers goes: report.withdrawn of them. */
     unsigned char (*withdrawn)[SID_BYTES];
+    uint32_t findable; /* good rows with a name or a local ID, by which a photo may find its child */
 };
 
 /* From the start; only_judged: nothing is applied.  fd stays the caller's.  Expected: ERR_MALFORMED,

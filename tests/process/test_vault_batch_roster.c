@@ -222,12 +222,34 @@ START_TEST(two_rosters_of_one_batch_are_not_read_at_once)
 }
 END_TEST
 
+START_TEST(a_list_of_answers_is_no_roster_to_find_children_by)
+{
+    CLEANUP(message) struct message m = MESSAGE_NONE;
+    struct shape_batch_state state;
+    struct shape_batch_name ask;
+
+    rig_batch_new(&rig, &ask);
+    give_good(&ask, roster_of(0, 1, "doe"));
+    give(&ask, roster_of(0, 3, ""), &m);
+    ck_assert_int_eq(m.type, MSG_REFUSED);
+    ck_assert_uint_eq(m.is.refused.problem, PROBLEM_ROSTER_NAMELESS);
+    ck_assert(is_there(&ask, 1) && !is_there(&ask, 2));
+    expect_known(&ask, "doe"); /* by the roster of before */
+    rig.dry_run = true;        /* such a list foretells something, but not whom a package names */
+    rig_batch_new(&rig, &ask);
+    give_good(&ask, roster_of(0, 3, ""));
+    (void)judge(&ask, "doe", &state);
+    ck_assert_str_eq(state.fault, "roster-needed");
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
         another_roster_of_a_batch_takes_the_place_of_the_first,
         a_crash_while_the_roster_is_replaced_leaves_the_old_one,
         two_rosters_of_one_batch_are_not_read_at_once,
+        a_list_of_answers_is_no_roster_to_find_children_by,
     };
 
     return rig_suite("vault_batch_roster", tests, sizeof tests / sizeof tests[0], setup, teardown);
