@@ -18,14 +18,19 @@
 
 /* ---- The place ---- */
 
-/* New, or empty. */
+/* The state's name is free, and beside it is where it is built. */
 static enum ctl_exit make_place(struct restoring *r, const char *state)
 {
-    if (text_copy(r->state, sizeof r->state, state))
+    size_t len = strlen(state);
+
+    while (len > 1 && state[len - 1] == '/')
+        len--;
+    if (snprintf(r->place.path, sizeof r->place.path, "%.*s.restoring", (int)len, state) >=
+        (int)sizeof r->place.path)
         return say_fail(CTL_USAGE, "--state: the path is too long");
-    if (mkdir(state, 0700) && (errno != EEXIST || rmdir(state) || mkdir(state, 0700)))
+    if (rmdir(state) && errno != ENOENT)
         return say_fail(CTL_FAILED, "%s: %s; give a new directory", state, strerror(errno));
-    return CTL_OK;
+    return restore_place_open(&r->place);
 }
 
 static uid_t vault_uid;
@@ -60,11 +65,11 @@ static enum ctl_exit keep_verifier(const struct restoring *r)
 
     if (buf_new(&line, 1000) || buf_printf(line, "%s\n", r->vkey))
         return say_fail(CTL_FAILED, "out of memory");
-    (void)snprintf(path, sizeof path, "%s/log.vkey", r->state);
+    (void)snprintf(path, sizeof path, "%s/log.vkey", r->place.path);
     return file_write_new(path, 0644, buf_bytes(line), buf_len(line));
 }
 
-static void say_next(const struct restoring *r)
+static void say_next(const struct restoring *r, const char *state)
 {
     (void)printf(
         "%s\n\nRestored into %s. Next:\n"
@@ -75,7 +80,7 @@ static void say_next(const struct restoring *r)
         "  4. give auditors and agencies the new log's key, and keep the old one: receipts of before "
         "verify with it.\n     %s\n"
         "Uploads that were not judged yet are not in a backup: their districts send them again.\n",
-        r->report, r->state, r->state,
+        r->report, state, state,
         r->key.shares.count
             ? "  2. `photoctl unseal --recover --config photod.conf` with the same shares, which "
               "makes the root key again;\n"
@@ -83,23 +88,24 @@ static void say_next(const struct restoring *r)
         r->vkey);
 }
 
+static enum ctl_exit build(struct restoring *r, const char *state, bool same_user)
+{
+    TRY_CTL(make_place(r, state));
+    TRY_CTL(restore_key_open(&r->key));
+    TRY_CTL(restoring_run(r));
+    TRY_CTL(keep_verifier(r));
+    TRY_CTL(give_to_vault(r->place.path, same_user));
+    return restore_place_rename(&r->place, state);
+}
+
 static enum ctl_exit restore(struct restoring *r, const char *state, bool same_user)
 {
     enum ctl_exit code;
 
     TRY_CTL(restoring_open(r));
-    TRY_CTL(make_place(r, state));
-    code = restore_key_open(&r->key);
-    if (!code)
-        code = restoring_run(r);
-    if (!code)
-        code = keep_verifier(r);
-    if (!code)
-        code = give_to_vault(state, same_user);
-    if (code) {
-        restoring_remove(state);
-        say_hint("Nothing was kept of what had been made.");
-    }
+    code = build(r, state, same_user);
+    if (code)
+        say_hint("Nothing is kept of what had been made.");
     return code;
 }
 
@@ -114,7 +120,7 @@ static const char about_restore[] = "Makes a state from a backup. It counts as g
 
 enum ctl_exit command_restore(int argc, char **argv)
 {
-    struct restoring r = {.dir_fd = -1};
+    struct restoring r = {.dir_fd = -1, .place = {.lock = -1}};
     const char *state = NULL;
     bool same_user = false;
     const struct option_row rows[] = {
@@ -131,7 +137,7 @@ enum ctl_exit command_restore(int argc, char **argv)
         return code;
     code = restore(&r, state, same_user);
     if (!code)
-        say_next(&r);
+        say_next(&r, state);
     restoring_close(&r);
     return code;
 }
@@ -174,11 +180,11 @@ static enum ctl_exit drill(struct drill *d)
     int64_t start = clock_steady_ms(), checked;
     enum ctl_exit code;
 
-    if (snprintf(r->state, sizeof r->state, "%s/photod-drill.XXXXXX", d->scratch) >= (int)sizeof r->state)
+    if (snprintf(r->place.path, sizeof r->place.path, "%s/photod-drill.restoring", d->scratch) >=
+        (int)sizeof r->place.path)
         return say_fail(CTL_USAGE, "--scratch: the path is too long");
     TRY_CTL(restoring_open(r));
-    if (!mkdtemp(r->state))
-        return say_fail(CTL_FAILED, "%s: %s", r->state, strerror(errno));
+    TRY_CTL(restore_place_open(&r->place));
     checked = clock_steady_ms() - start;
     code = restore_key_open(&r->key);
     start = clock_steady_ms() - checked; /* nobody's typing counts */
@@ -186,7 +192,6 @@ static enum ctl_exit drill(struct drill *d)
         code = restoring_run(r);
     d->took_ms = clock_steady_ms() - start;
     d->age_ms = clock_wall_ms() - r->manifest->made_ms;
-    restoring_remove(r->state);
     return code;
 }
 
@@ -199,7 +204,7 @@ static const char about_drill[] = "Restores a backup into a scratch directory, a
 
 enum ctl_exit command_backup_drill(int argc, char **argv)
 {
-    struct drill d = {.restoring = {.dir_fd = -1}, .scratch = "/tmp"};
+    struct drill d = {.restoring = {.dir_fd = -1, .place = {.lock = -1}}, .scratch = "/tmp"};
     const struct option_row rows[] = {
         RESTORE_OPTIONS(d.restoring),
         OPTION_TEXT("scratch", "DIR", d.scratch,

@@ -1,6 +1,5 @@
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -208,10 +207,11 @@ static enum ctl_exit take_report(struct restoring *r, const struct buf *output)
 enum ctl_exit restoring_run(struct restoring *r)
 {
     struct numbers n;
-    const char *args[20] = {"--restore",  "--state",  r->state,       "--size",        n.own_size,
+    const char *args[20] = {"--restore",  "--state",  r->place.path,  "--size",        n.own_size,
                             "--root",     n.own_root, "--known-size", n.known_size,    "--known-root",
                             n.known_root, "--lost",   n.lost,         "--root-key-fd", "3"};
-    unsigned count = 15;
+    unsigned count = 15, fd_count = 0;
+    int fds[RUN_FDS];
     CLEANUP(buf) struct buf *output = NULL;
 
     print_numbers(&n, r);
@@ -223,12 +223,17 @@ enum ctl_exit restoring_run(struct restoring *r)
         args[count++] = "--origin";
         args[count++] = r->origin;
     }
+    while (fd_count < r->key.fd_count) {
+        fds[fd_count] = r->key.fds[fd_count];
+        fd_count++;
+    }
+    fds[fd_count++] = r->place.lock; /* which it only has to hold */
     TRY_CTL(run_program(&(struct run){.program = "photod-vault",
                                       .args = args,
                                       .in = -1,
                                       .out = -1,
-                                      .fds = r->key.fds,
-                                      .fd_count = r->key.fd_count,
+                                      .fds = fds,
+                                      .fd_count = fd_count,
                                       .output = &output,
                                       .feed = feed,
                                       .feed_context = r}));
@@ -238,21 +243,10 @@ enum ctl_exit restoring_run(struct restoring *r)
 void restoring_close(struct restoring *r)
 {
     age_identities_clear(&r->identities);
+    restore_place_close(&r->place);
     restore_key_close(&r->key);
     free(r->manifest);
     free(r->report);
     if (r->dir_fd >= 0)
         (void)close(r->dir_fd);
-}
-
-static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *at)
-{
-    (void)st, (void)kind, (void)at;
-    (void)remove(path);
-    return 0;
-}
-
-void restoring_remove(const char *path)
-{
-    (void)nftw(path, remove_one, 16, FTW_PHYS | FTW_MOUNT | FTW_DEPTH);
 }

@@ -4,6 +4,7 @@
 #include "photod/ctl/age.h"
 #include "photod/ctl/backup_dir.h"
 #include "photod/ctl/restore_key.h"
+#include "photod/ctl/restore_place.h"
 #include "photod/ctl/verifier.h"
 
 /*
@@ -17,7 +18,7 @@ struct restoring {
     struct verifier_options verifier;
     struct restore_key key;
 
-    char state[4096]; /* made by the caller, and empty */
+    struct restore_place place; /* opened by the caller */
     int dir_fd;
     struct manifest *manifest;
     struct age_identities identities;
@@ -45,10 +46,9 @@ struct restoring {
 
 /* Opens and checks everything that can be checked without the vault. */
 MUST_CHECK enum ctl_exit restoring_open(struct restoring *r);
-/* Builds the state in r->state. */
+/* Builds the state in r->place. */
 MUST_CHECK enum ctl_exit restoring_run(struct restoring *r);
+/* What was built and not renamed is removed. */
 void restoring_close(struct restoring *r);
-/* Removes a directory and what is in it, that we made. */
-void restoring_remove(const char *path);
 
 #endif

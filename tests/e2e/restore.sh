@@ -30,11 +30,19 @@ shares() { # NUMBER...
     local n
     for n; do echo "--share $scratch/shares/share-$n.txt"; done
 }
+picture() { # ID: a disk that is busy with others may cost a 503
+    local n
+    for n in $(seq 5); do
+        rm -f "$scratch/p.jpg"
+        scratch_lookup "$1" --out "$scratch/p.jpg" >/dev/null && return
+        sleep 1
+    done
+    return 1
+}
 serves_all() {
     local id
     while read -r id; do
-        rm -f "$scratch/p.jpg"
-        scratch_lookup "$id" --out "$scratch/p.jpg" >/dev/null && grep -qxF "$id $(sha256sum <"$scratch/p.jpg")" "$scratch/pictures" || return 1
+        picture "$id" && grep -qxF "$id $(sha256sum <"$scratch/p.jpg")" "$scratch/pictures" || return 1
     done <"$scratch/children"
 }
 
@@ -48,8 +56,7 @@ must scratch_upload --roster "$scratch/roster.tsv" --photos "$scratch/photos.zip
     --commit >/dev/null 2>&1
 awk -F'\t' '$2 == "IN" && $4 ~ /^(plain|exif[1-8])$/ { print $1 }' "$scratch/expected.tsv" >"$scratch/children"
 while read -r id; do
-    scratch_lookup "$id" --out "$scratch/p.jpg" >/dev/null && echo "$id $(sha256sum <"$scratch/p.jpg")"
-    rm -f "$scratch/p.jpg"
+    picture "$id" && echo "$id $(sha256sum <"$scratch/p.jpg")"
 done <"$scratch/children" >"$scratch/pictures"
 check "(each of $(wc -l <"$scratch/children") children is served, before)" test "$(wc -l <"$scratch/pictures")" -eq "$(wc -l <"$scratch/children")"
 check "a backup" backup
@@ -156,6 +163,95 @@ by_passphrase() {
 check "... and sealed by a passphrase" by_passphrase
 cp "$state/photod.conf" "$scratch/outside/"
 must scratch_stop
+
+# ---- Killed ----
+
+# started STATE OPTION...: a restore in a group of its own, whose number is in $group
+started() {
+    local to=$1
+    shift
+    # shellcheck disable=SC2046
+    setsid "$bin/photoctl" restore $(what) --state "$to" --same-user "$@" \
+        >"$scratch/killed.out" 2>&1 <"${feed:-/dev/null}" &
+    group=$!
+}
+by_key=(--root-key "$scratch/root.key")
+begun=$(date +%s%N)
+must restore "$scratch/night" "${by_key[@]}" >/dev/null
+took=$((($(date +%s%N) - begun) / 1000000)) # ms
+rm -r "$scratch/night"
+does_not_start() { # what is left, unless its last file is there
+    [ -e "$1/keyfile" ] && return
+    sed "s|^state = .*|state = $1|" "$scratch/outside/photod.conf" >"$scratch/left.conf"
+    not timeout 20 "$bin/photod" --config "$scratch/left.conf" >/dev/null 2>&1 </dev/null
+}
+# A vault that lost its photoctl notices at its next row.
+restore_again() {
+    local n
+    for n in $(seq 100); do
+        restore "$scratch/night" "${by_key[@]}" >"$scratch/said" 2>&1 && return
+        grep -q 'another restore is building there' "$scratch/said" || break
+        sleep 0.1
+    done
+    cat "$scratch/said"
+    return 1
+}
+killed=0
+left=0
+# Until a dozen were killed in the middle; what a restore takes changes with the load, and the moments with that.
+kill_at_moments() {
+    local n target up_to=$took
+    for n in $(seq 60); do
+        [ "$left" -lt 12 ] || break
+        started "$scratch/night" "${by_key[@]}"
+        target=$group
+        [ $((n % 2)) = 0 ] || target=-$group # photoctl alone, or photod-vault with it
+        sleep "$(awk -v ms=$((RANDOM % up_to + 1)) 'BEGIN { print ms / 1000 }')"
+        kill -9 -- $target 2>/dev/null && killed=$((killed + 1))
+        wait "$group" 2>/dev/null
+        up_to=$((up_to * 5 / 4))
+        if [ -e "$scratch/night" ]; then # it was done before
+            up_to=$((up_to / 2 + 10))
+            rm -r "$scratch/night"
+        elif [ -e "$scratch/night.restoring" ]; then
+            left=$((left + 1))
+            does_not_start "$scratch/night.restoring" || return 1
+        fi
+        restore_again || return 1
+        [ ! -e "$scratch/night.restoring" ] || return 1
+        rm -r "$scratch/night"
+    done
+}
+check "a restore killed at a dozen moments leaves nothing that starts, and is done again" kill_at_moments
+check "... $killed were killed, $left left something behind" test "$left" -eq 12
+one_at_a_time() { # the first waits for shares
+    mkfifo "$scratch/typing"
+    exec 9<>"$scratch/typing"
+    feed=$scratch/typing started "$scratch/night" --share -
+    for _ in $(seq 200); do
+        [ ! -e "$scratch/night.restoring" ] || break
+        sleep 0.05
+    done
+    not restore "$scratch/night" "${by_key[@]}" >"$scratch/said" 2>&1 && grep -q 'another restore is building there' "$scratch/said"
+    local rc=$?
+    kill -9 -- -"$group"
+    wait "$group" 2>/dev/null
+    exec 9>&-
+    return $rc
+}
+check "two do not build in one place" one_at_a_time
+drill_killed() {
+    setsid "$bin/photoctl" backup drill $(what) "${by_key[@]}" --scratch "$scratch" >/dev/null 2>&1 &
+    group=$!
+    for _ in $(seq 200); do
+        [ ! -e "$scratch/photod-drill.restoring/keyring" ] || break
+        sleep 0.01
+    done
+    kill -9 -- -$group
+    wait $group 2>/dev/null
+    [ -e "$scratch/photod-drill.restoring" ] && drill_by "${by_key[@]}" && [ ! -e "$scratch/photod-drill.restoring" ]
+}
+check "what a killed drill leaves, keys among it, goes with the next" drill_killed
 
 # ---- Burned ----
 

@@ -83,27 +83,29 @@ START_TEST(a_manifest_that_the_log_knows_is_proven)
 }
 END_TEST
 
+/* In place: a file system may sync what is written anew, thousands of times. */
+static void put_byte(int fd, size_t at, unsigned char byte)
+{
+    ck_assert_int_eq(pwrite(fd, &byte, 1, (off_t)at), 1);
+}
+
 START_TEST(a_flipped_bit_in_any_byte_of_a_manifest_is_found)
 {
+    CLEANUP(fd) int fd = -1;
     unsigned char *bytes;
     unsigned found = 0;
     size_t len;
 
     write_with(&key, "backup", 77, 19, made.hash);
     bytes = fixture_read(dir, "manifest", &len);
-    for (size_t i = 0; i < len; i++) {
-        const unsigned char bits[] = {1, 32,
-                                      (unsigned char)(1 << i % 8)}; /* 32: the other case of a letter */
-
-        for (size_t n = 0; n < sizeof bits; n++) {
-            bytes[i] ^= bits[n];
-            fixture_write(dir, "manifest", bytes, len);
-            ck_assert_msg(read_and_prove() != OK, "bits %x of byte %zu were not missed", bits[n], i);
-            bytes[i] ^= bits[n];
+    fd = openat(dir_fd, "manifest", O_WRONLY | O_CLOEXEC);
+    for (size_t i = 0; i < len; i++)
+        for (int bit = 0; bit < 8; bit++) {
+            put_byte(fd, i, bytes[i] ^ (unsigned char)(1 << bit));
+            ck_assert_msg(read_and_prove() != OK, "bit %d of byte %zu was not missed", bit, i);
+            put_byte(fd, i, bytes[i]);
             found++;
         }
-    }
-    fixture_write(dir, "manifest", bytes, len);
     ck_assert_int_eq(read_and_prove(), OK);
     free(bytes);
     (void)printf("%u flipped bits found\n", found);
