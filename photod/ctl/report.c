@@ -86,29 +86,46 @@ static void text_cell(struct table *t, const json_t *row, const char *member)
     table_cell(t, "%s", *text ? text : "-");
 }
 
-void report_print_rows(const json_t *answer, bool all)
+static void print_row(struct table *t, const json_t *row)
+{
+    number_cell(t, row, "line");
+    text_cell(t, row, "file");
+    text_cell(t, row, "state_id");
+    text_cell(t, row, "outcome");
+    text_cell(t, row, "advice");
+    text_cell(t, row, "note");
+}
+
+static void print_more(unsigned more, const char *path)
+{
+    (void)printf("More rows that were taken with a note: %u. ", more);
+    if (path)
+        (void)printf("All are in %s.\n", path);
+    else
+        (void)printf("--all-rows shows them, --report FILE.tsv writes them.\n");
+}
+
+void report_print_rows(const json_t *answer, bool all, const char *path)
 {
     static const char *const headings[] = {">LINE",      "FILE", "STATE ID", "OUTCOME",
                                            "WHAT TO DO", "NOTE", NULL};
     CLEANUP(table) struct table *t = table_new(headings);
+    unsigned printed = 0, noted = 0;
     const json_t *row;
-    bool any = false;
     size_t i;
 
     json_array_foreach(json_object_get(answer, "rows"), i, row)
     {
-        if (!all && is_good(json_text(row, "outcome")) && !*json_text(row, "note"))
+        if (!all && is_good(json_text(row, "outcome")) &&
+            (!*json_text(row, "note") || ++noted > REPORT_NOTED_MAX))
             continue;
-        number_cell(t, row, "line");
-        text_cell(t, row, "file");
-        text_cell(t, row, "state_id");
-        text_cell(t, row, "outcome");
-        text_cell(t, row, "advice");
-        text_cell(t, row, "note");
-        any = true;
+        print_row(t, row);
+        printed++;
     }
-    if (any)
+    if (printed)
         table_print(t);
+    if (noted > REPORT_NOTED_MAX)
+        print_more(noted - REPORT_NOTED_MAX, path);
 }
 
 void report_print_schools(const json_t *answer)

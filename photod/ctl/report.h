@@ -13,9 +13,14 @@
 
 /* How many rows have which outcome, most first; nothing for no rows. */
 void report_print_counts(const json_t *answer);
-/* One line for each row; unless all is set, only those that need eyes: not stored or accepted, or with a
- * note. */
-void report_print_rows(const json_t *answer, bool all);
+/*
+ * One line for each row; unless all is set, only those that need eyes: not
+ * stored or accepted, or with a note.  Of those that are good but for a note
+ * it prints REPORT_NOTED_MAX, and says how many more there are, and where:
+ * in the file that report_write_tsv() writes next, or, NULL, by which option.
+ */
+#define REPORT_NOTED_MAX 20u
+void report_print_rows(const json_t *answer, bool all, const char *path);
 /* What the batch means to each school; nothing for a roster. */
 void report_print_schools(const json_t *answer);
 /* Who opted in last year and not yet this year, as tab-separated values, into a new file. */

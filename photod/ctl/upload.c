@@ -77,26 +77,21 @@ static enum ctl_exit show_renewals(const struct upload_command *c, const json_t 
 
 static enum ctl_exit show_rows(const struct upload_command *c, const json_t *answer)
 {
+    /* One file, one table: with photos in the same command it is theirs. */
+    const char *path = c->photos && json_object_get(answer, "lines") ? NULL : c->report;
+
     report_print_counts(answer);
     /* A terminal shows what needs hands; a pipe gets the same unless told otherwise. */
-    report_print_rows(answer, c->all_rows);
+    report_print_rows(answer, c->all_rows, path);
     report_print_schools(answer);
     TRY_CTL(show_renewals(c, answer));
-    /* One file, one table: with photos in the same command it is theirs. */
-    if (!c->report || (c->photos && json_object_get(answer, "lines")))
-        return CTL_OK;
-    return report_write_tsv(answer, c->report);
-}
-
-static void show_json(const json_t *answer)
-{
-    say_json(answer);
+    return path ? report_write_tsv(answer, path) : CTL_OK;
 }
 
 static enum ctl_exit show_roster(const struct upload_command *c, const json_t *answer)
 {
     if (c->json) {
-        show_json(answer);
+        say_json(answer);
         return CTL_OK;
     }
     (void)printf("%s.\n", json_text(answer, "format"));
@@ -114,7 +109,7 @@ static enum ctl_exit show_batch(const struct upload_command *c, const json_t *an
     const char *fault = json_text(answer, "fault"), *advice = outcome_advice(outcome_from_code(fault));
 
     if (c->json) {
-        show_json(answer);
+        say_json(answer);
         return CTL_OK;
     }
     (void)printf("Batch %s is %s: %" PRIu64 " files, %" PRIu64 " judged, %" PRIu64 " stored.\n",
@@ -278,7 +273,7 @@ static enum ctl_exit step_batch(const struct upload_command *c, const char *batc
     TRY_CTL(say_path(path, c, batch, step));
     TRY_CTL(ask(&a, c, "POST", path, NULL));
     if (c->json)
-        show_json(a.json);
+        say_json(a.json);
     else
         show_step(batch, a.json);
     return CTL_OK;

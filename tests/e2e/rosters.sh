@@ -55,6 +55,13 @@ answers() {
         --key "$(agency_file key)" "$law_url/v1/lookups")
     [ "$got" = 200 ] && jq -e "$2" "$scratch/body" >/dev/null || { echo "HTTP $got"; head -c 300 "$scratch/body"; return 1; }
 }
+# says_nameless: the same photos with a file of answers only
+says_nameless() {
+    scratch_upload --roster "$scratch/consent.csv" --photos "$scratch/photos.zip" \
+        --taken-on "$(date -d '20 days ago' +%F)" >"$scratch/out" 2>&1 &&
+        grep -q 'The roster has answers only' "$scratch/out" && grep -q 'already-stored' "$scratch/out" ||
+        { head -30 "$scratch/out"; return 1; }
+}
 # expected ANSWER: State IDs of the children with that answer, by damage.tsv's first eight lines or the others
 ids() { awk -F'\t' -v a="$1" 'NR > 1 && $2 == a { print $1 }' "$scratch/expected.tsv"; }
 broken() { awk -F'\t' '$1 == "roster.csv" && $4 != "accepted" { print $3 }' "$scratch/damage.tsv"; }
@@ -126,6 +133,8 @@ named=$(awk -F'\t' 'NR == FNR { if ($2 == "IN" && $4 !~ /none|corrupt/) pictured
 name=$(awk -F'\t' -v id="$named" '$3 == id { print $6 }' "$scratch/roster.tsv")
 must send "$scratch/roster-1252.csv"
 must scratch_upload --photos "$scratch/photos.zip" --taken-on "$(date -d '20 days ago' +%F)" --commit >"$scratch/photos.txt" 2>&1
+writes consent.csv "State ID,Opt In\n$named,IN\n"
+check "photos named by State ID go with a file of answers, and it says what that is of no use for" says_nameless
 check "a name out of a Windows-1252 file is served as it is written" \
     answers "$named" ".outcome == \"match\" and .student.first_name == \"$name\""
 
