@@ -1,4 +1,5 @@
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include "photod/base/clock.h"
 #include "photod/base/log.h"
@@ -56,16 +57,57 @@ static bool find_waiting(struct vault *v, struct batch_asked *a, const struct sh
     return !batch_find(v, a, name) && is_waiting(v, a);
 }
 
-/* A chunk of it is with the committing thread; the answer was sent. */
-static bool is_locked(struct vault *v, const struct batch_asked *a)
+/* ---- Questions that wait for the committing thread ---- */
+
+#define WAITS_MAX 64
+
+typedef void upload_answer(struct vault *v, struct peer *p, struct message *m);
+
+struct upload_wait {
+    struct upload_wait *next;
+    struct asker to;
+    upload_answer *again;
+    struct message question;
+};
+
+/* Whether it does, or was refused because too many do. */
+static bool must_wait(struct vault *v, const struct batch_asked *a, const struct message *m,
+                      upload_answer *again)
 {
     const struct upload *other = upload_into(v, a->id);
+    struct upload_wait **end = &v->upload_waits, *w;
+    unsigned count = 0;
 
     if (!other || !other->writing)
         return false;
-    answer_refused(v, a->to, PROBLEM_UPLOAD_LOCKED, NULL, 0);
+    for (; *end; end = &(*end)->next)
+        count++;
+    w = count < WAITS_MAX ? calloc(1, sizeof *w) : NULL;
+    if (w)
+        *w = (struct upload_wait){.to = a->to, .again = again, .question = *m};
+    else
+        answer_refused(v, a->to, PROBLEM_UPLOAD_LOCKED, NULL, 0);
+    *end = w;
     return true;
 }
+
+void batch_upload_settled(struct vault *v)
+{
+    struct upload_wait *w = v->upload_waits, *next;
+
+    v->upload_waits = NULL;
+    for (; w; w = next) {
+        struct peer *p = peer_find(v, w->to);
+
+        next = w->next;
+        if (p)
+            w->again(v, p, &w->question); /* which may wait again */
+        explicit_bzero(w, sizeof *w);
+        free(w);
+    }
+}
+
+/* ---- Where it stands ---- */
 
 /* How much is durable. */
 static enum err stands_at(struct vault *v, const struct batch_asked *a, uint64_t *offset)
@@ -120,11 +162,12 @@ static void created_done(struct vault *v, struct job *j)
     if (job_result(j) || u->ended) {
         upload_end(v, u);
         batch_job_done(v, j);
-        return;
+    } else {
+        upload_ready(v, c->to, u, (uint64_t)until_ms(&c->record));
+        job_clear(j);
+        free(c);
     }
-    upload_ready(v, c->to, u, (uint64_t)until_ms(&c->record));
-    job_clear(j);
-    free(c);
+    batch_upload_settled(v);
 }
 
 static enum err create(struct vault *v, const struct batch_asked *a, struct batch_job *c, struct upload *u)
@@ -159,7 +202,7 @@ void answer_upload_create(struct vault *v, struct peer *p, struct message *m)
         refuse_known(v, a.to, &a.actor, problem, NULL, NULL);
         return;
     }
-    if (is_locked(v, &a))
+    if (must_wait(v, &a, m, answer_upload_create))
         return;
     e = open_at(v, p, &a, 0, ask->length, &u);
     if (e) {
@@ -212,7 +255,7 @@ void answer_upload_resume(struct vault *v, struct peer *p, struct message *m)
         refuse_known(v, a.to, &a.actor, problem, NULL, NULL);
         return;
     }
-    if (is_locked(v, &a))
+    if (must_wait(v, &a, m, answer_upload_resume))
         return;
     e = stands_at(v, &a, &offset);
     if (!e && offset != ask->offset) {
@@ -245,6 +288,8 @@ void answer_upload_get(struct vault *v, struct peer *p, struct message *m)
         refuse_known(v, a.to, &a.actor, PROBLEM_UPLOAD_UNKNOWN, NULL, NULL);
         return;
     }
+    if (!a.record.uploaded && must_wait(v, &a, m, answer_upload_get))
+        return;
     if (!a.record.uploaded)
         e = stands_at(v, &a, &s.offset);
     if (e)
@@ -266,6 +311,7 @@ static void uploaded_done(struct vault *v, struct job *j)
         staging_wake(v);
     }
     batch_job_done(v, j);
+    batch_upload_settled(v);
 }
 
 static enum err uploaded(struct vault *v, struct batch_job *c, struct upload *u)

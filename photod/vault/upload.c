@@ -138,6 +138,7 @@ static void chunk_done(struct vault *v, struct job *j)
     } else {
         answer(v, to, MSG_UPLOAD_KEPT, &name, NULL, 0);
     }
+    batch_upload_settled(v);
 }
 
 /* It stays within its MiB and within the upload.  Expected: ERR_MALFORMED, what no honest door sends. */

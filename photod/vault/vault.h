@@ -39,9 +39,10 @@ struct vault {
     bool stopping;
 
     struct committer *committer;
-    struct ballast *ballast; /* ballast.c; let go of by either thread */
-    struct lookup *lookups;  /* lookups not answered yet: lookup.c */
-    struct upload *uploads;  /* uploads under way: upload.c */
+    struct ballast *ballast;          /* ballast.c; let go of by either thread */
+    struct lookup *lookups;           /* lookups not answered yet: lookup.c */
+    struct upload *uploads;           /* uploads under way: upload.c */
+    struct upload_wait *upload_waits; /* questions about them that wait: batch_upload.c */
     uint64_t next_upload_id;
     struct staging *staging;     /* the batch being judged: staging.c */
     bool batches_waiting;        /* some may be uploaded and not judged */

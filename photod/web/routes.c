@@ -22,6 +22,7 @@
 #define OFFICE PROCESS_OFFICE
 #define UPLOAD UINT64_MAX /* the configured maximum */
 #define BATCH  "/v1/districts/{district}/batches/{batch}"
+#define TUS    BATCH "/upload"
 
 static const struct route routes[] = {
     {"GET", "/v1/health", LAW | OFFICE, CREDENTIAL_NONE, 0, 0, NULL, NULL, health_answer},
@@ -33,13 +34,11 @@ static const struct route routes[] = {
      batch_create_answer},
     {"PUT", BATCH "/roster", OFFICE, CREDENTIAL_KEY, ROSTER_MAX_MIB, 0, roster_begin, upload_feed,
      roster_answer},
-    {"PUT", BATCH "/upload", OFFICE, CREDENTIAL_KEY, UPLOAD, 0, batch_upload_begin, upload_feed,
-     batch_upload_answer},
-    {"POST", BATCH "/upload", OFFICE, CREDENTIAL_KEY, 0, 0, tus_check, NULL, tus_create_answer},
-    {"HEAD", BATCH "/upload", OFFICE, CREDENTIAL_KEY, 0, 0, tus_check, NULL, tus_head_answer},
-    {"PATCH", BATCH "/upload", OFFICE, CREDENTIAL_KEY, UPLOAD, 0, tus_patch_begin, upload_feed,
-     tus_patch_answer},
-    {"OPTIONS", BATCH "/upload", OFFICE, CREDENTIAL_KEY, 0, 0, NULL, NULL, tus_options_answer},
+    {"PUT", TUS, OFFICE, CREDENTIAL_KEY, UPLOAD, 0, batch_upload_begin, upload_feed, batch_upload_answer},
+    {"POST", TUS, OFFICE, CREDENTIAL_KEY, 0, 0, tus_check, NULL, tus_create_answer},
+    {"HEAD", TUS, OFFICE, CREDENTIAL_KEY, 0, 0, tus_check, NULL, tus_head_answer},
+    {"PATCH", TUS, OFFICE, CREDENTIAL_KEY, UPLOAD, 0, tus_patch_begin, upload_feed, tus_patch_answer},
+    {"OPTIONS", TUS, OFFICE, CREDENTIAL_KEY, 0, 0, NULL, NULL, tus_options_answer},
     {"GET", BATCH, OFFICE, CREDENTIAL_KEY, 0, 0, NULL, NULL, batch_get_answer},
     {"GET", BATCH "/review", OFFICE, CREDENTIAL_KEY, 0, 0, NULL, NULL, review_get_answer},
     {"POST", BATCH "/review", OFFICE, CREDENTIAL_KEY, 0, REVIEW_MAX_BYTES, review_begin, review_feed,
@@ -234,6 +233,7 @@ static bool judge_headers(struct request *r, const char *method, const char *pat
     enum credential credential;
 
     r->route = find(r, method, path);
+    r->tus = r->route && strcmp(r->route->path, TUS) == 0 && strcmp(method, "PUT") != 0;
     credential = credential_of(r);
     if (credential == CREDENTIAL_CERTIFICATE && !check_certificate(r))
         return false;

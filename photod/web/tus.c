@@ -50,7 +50,6 @@ bool tus_check(struct request *r)
 {
     const char *version = request_header(r, "Tus-Resumable");
 
-    r->tus = true;
     if (!version || strcmp(version, TUS_VERSION) != 0)
         return refuse(r, PROBLEM_TUS_VERSION, "%s", "");
     if (request_header(r, "X-HTTP-Method-Override"))
@@ -107,7 +106,6 @@ bool tus_options_answer(struct request *r)
     const struct answer_header headers[] = {
         {"Tus-Version", TUS_VERSION}, {"Tus-Extension", "creation,expiration"}, {"Tus-Max-Size", max}};
 
-    r->tus = true;
     write_number(max, max_bytes);
     return answer_empty(r, MHD_HTTP_NO_CONTENT, headers, 3);
 }

@@ -456,6 +456,35 @@ if [ "$(id -u)" -eq 0 ] && full_disk 2>/dev/null; then
     no_spool_left() { [ -z "$(find "$state/spool" -type f)" ] || find "$state/spool"; }
     check "... and leaves nothing in the spool" no_spool_left
     check "... lookups go on" found
+
+    # By tus what came before the end of the disk stays, and is gone on with.
+    tus() { # CURL_OPTION...: to the upload of $batch; prints the status
+        api -H 'Tus-Resumable: 1.0.0' -H "Authorization: Bearer $key" "$@" \
+            "$office_url/v1/districts/$district/batches/$batch/upload"
+    }
+    bytes=$(stat -c %s "$scratch/photos.zip")
+    patch_is() { # STATUS OFFSET: all that is left
+        tail -c +$(($2 + 1)) "$scratch/photos.zip" >"$scratch/piece"
+        local got
+        got=$(tus -X PATCH -H 'Content-Type: application/offset+octet-stream' -H "Upload-Offset: $2" \
+            --data-binary @"$scratch/piece")
+        [ "$got" = "$1" ] || { echo "HTTP $got"; cat "$scratch/body"; return 1; }
+    }
+    stands_at() { tus -I >/dev/null && tr -d '\r' <"$scratch/headers" | sed -n 's/^Upload-Offset: //pI'; }
+    breaks_off() {
+        create 201 '' "$key" && batch=$(jq -r .id "$scratch/body") &&
+            [ "$(tus -X POST -H "Upload-Length: $bytes" --data '')" = 201 ] || return 1
+        fill 2500
+        patch_is 507 0 && kept=$(stands_at) && [ "$kept" -gt 0 ] && [ "$kept" -lt "$bytes" ]
+    }
+    check "an upload by tus that meets the end of the disk is 507, and keeps what came" breaks_off
+    check "... also when it is gone on with too early" eval 'patch_is 507 "$kept" && [ "$(stands_at)" = "$kept" ]'
+    rm -f "$state/filler"
+    check "... and goes on from $kept of $bytes bytes once there is room" soon 15 patch_is 204 "$kept"
+    check "... to its end" test "$(stands_at)" = "$bytes"
+    judged() { status_is 200 '' -H "Authorization: Bearer $key" "$office_url/v1/districts/$district/batches/$batch" &&
+        jq -e '.state == "staged" and .fault == null and .files > 50' "$scratch/body"; }
+    check "... and is judged" soon 30 judged
     fill 0
     nothing_leaves() { # to the very last page; whatever is answered without a leaf holds no photo
         local n got

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Uploads that break off: the real tus-js-client brings 300 MB over a line that is cut ten times, with the office door
-# killed and all of photod started anew in between; then by photoctl and by hand.
+# killed, all of photod started anew and killed in between; then by photoctl and by hand.
 # Usage: tus.sh BIN ROOT [SEED]
 students=180
 . "$(dirname "$0")/lib.sh"
@@ -36,6 +36,7 @@ do_for_client() {
     case $1 in
     kill-door) process_kill 'photod-web office' ;;
     restart) scratch_stop && scratch_start ;;
+    kill-photod) process_kill photod ;;
     esac
 }
 client_uploads() { # BATCH
@@ -62,8 +63,8 @@ batch=$(batch_new "$taken_on")
 began=$(date +%s%N)
 check "tus-js-client uploads $((bytes / 1000000)) MB over a line that is cut" client_uploads "$batch"
 took_ms=$((($(date +%s%N) - began) / 1000000))
-check "... ten times, at offsets of seed $line_seed, and twice with the server" \
-    test "$(of_client .cuts)" -eq $((cuts + 2))
+check "... ten times, at offsets of seed $line_seed, and three times with the server" \
+    test "$(of_client .cuts)" -eq $((cuts + 3))
 check "... going on each time, never from the start" \
     test "$(of_client '"\(.posts) \(.heads >= 10)"')" = '1 true'
 check "... and the upload is whole" test "$(head_of "$batch" Upload-Offset)" = "$bytes"

@@ -321,16 +321,41 @@ START_TEST(strangers_and_other_methods_learn_nothing_of_an_upload)
 {
     struct reply r;
 
-    client_ask(door.port, WHO_COUNT, text_of("HEAD", "Tus-Resumable: 1.0.0\r\n"), &r);
-    ck_assert_int_eq(r.status, 401);
+    ask("HEAD", "Tus-Resumable: 1.0.0\r\n", 401, &r);
     reply_free(&r);
     expect_problem("OPTIONS", "", PROBLEM_KEY_REQUIRED);
-    client_ask(door.port, WHO_COUNT, text_of("DELETE", TUS), &r);
+    ask("DELETE", TUS, 405, &r);
     assert_problem(&r, PROBLEM_METHOD_NOT_ALLOWED);
     expect_header(&r, "Allow", "PUT, POST, HEAD, PATCH, OPTIONS");
     reply_free(&r);
     ask("HEAD", TUS, 404, &r);
     reply_free(&r);
+}
+END_TEST
+
+START_TEST(every_early_refusal_says_the_version_too)
+{
+    static const struct {
+        const char *method, *headers;
+        int status;
+    } early[] = {
+        {"OPTIONS", "", 401},
+        {"PATCH", "Tus-Resumable: 1.0.0\r\n", 401},
+        {"POST", TUS "Transfer-Encoding: chunked\r\n", 400},
+        {"POST", TUS "Upload-Length: 5\r\nContent-Length: 5\r\n", 413},
+        {"GET", TUS, 405},
+        {"DELETE", KEY, 405},
+        {"PATCH", PATCH "Upload-Offset: 0\r\n", 411},
+        {"PATCH", PATCH "Upload-Offset: 0\r\nContent-Length: 16777217\r\n", 413},
+        {"PATCH", TUS "Upload-Offset: 0\r\nContent-Length: 5\r\n", 415},
+    };
+    struct reply r;
+
+    for (unsigned i = 0; i < sizeof early / sizeof early[0]; i++) {
+        ask(early[i].method, early[i].headers, early[i].status, &r);
+        reply_free(&r);
+    }
+    (void)printf("%zu refusals\n", sizeof early / sizeof early[0]);
 }
 END_TEST
 
@@ -374,6 +399,7 @@ TCase *tests_of_tus(void)
                                   numbers_that_are_none_are_refused_by_the_door,
                                   headers_given_twice_and_another_method_in_disguise_are_refused,
                                   strangers_and_other_methods_learn_nothing_of_an_upload,
+                                  every_early_refusal_says_the_version_too,
                                   a_patch_slower_than_the_least_rate_is_cut_and_what_came_is_kept};
     TCase *all = tests_of("tus", tests, sizeof tests / sizeof *tests);
 

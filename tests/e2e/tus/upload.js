@@ -2,7 +2,7 @@
 //
 //   upload.js URL FILE KEY_FILE SEED CUTS
 //
-// Twice in between it prints `do WHAT` and waits for a line: kill-door, restart.  At the end: one line of JSON.
+// In between it prints `do WHAT` and waits for a line: kill-door, restart, kill-photod.  At the end: one line of JSON.
 'use strict'
 const fs = require('node:fs')
 const readline = require('node:readline')
@@ -23,6 +23,7 @@ async function main() {
         ...places(seed, Number(cuts), bytes).map((at) => ({ at })),
         { at: Math.floor(bytes * 0.4), act: have('kill-door') },
         { at: Math.floor(bytes * 0.6), act: have('restart') },
+        { at: Math.floor(bytes * 0.8), act: have('kill-photod') },
     ])
     const seen = { retries: 0, heads: 0, patches: 0, posts: 0, statuses: {} }
     const count = { HEAD: 'heads', PATCH: 'patches', POST: 'posts' }
