@@ -93,50 +93,49 @@ enum err batch_roster_write(struct vault *v, const unsigned char id[static SUBJE
     return OK;
 }
 
-/* All of it: HEADER bytes, then the rows. */
-static enum err read_rows(struct buf **out, struct vault *v, const unsigned char *id, unsigned place,
-                          const struct dek *dek)
+enum err batch_roster_read(struct batch_roster *r, struct vault *v,
+                           const unsigned char id[static SUBJECT_BYTES], unsigned place,
+                           const struct dek *dek, bool *whole)
 {
-    CLEANUP(buf) struct buf *rows = NULL;
     unsigned char spool[SPOOL_ID_BYTES];
-    uint64_t len = 0;
+    uint64_t len;
     struct take t;
 
+    *whole = false;
     if (!place)
         return ERR_NOTFOUND;
     batch_roster_spool(spool, id, place);
-    TRY(buf_new(&rows, ROWS_MAX + VAULT_CHUNK));
-    TRY(spool_read(v, spool, dek, 0, rows));
-    t = TAKE_BYTES(buf_bytes(rows), buf_len(rows));
+    if (!r->bytes)
+        TRY(buf_new(&r->bytes, ROWS_MAX + VAULT_CHUNK));
+    TRY(spool_read(v, spool, dek, r->chunks++, r->bytes));
+    t = TAKE_BYTES(buf_bytes(r->bytes), buf_len(r->bytes));
     len = take_u64(&t);
-    if (t.err || len > ROWS_MAX)
+    if (t.err || len > ROWS_MAX || buf_len(r->bytes) > len + HEADER)
         return ERR_CORRUPT;
-    for (uint32_t number = 1; buf_len(rows) < len + HEADER; number++)
-        TRY(spool_read(v, spool, dek, number, rows));
-    if (buf_len(rows) != len + HEADER)
-        return ERR_CORRUPT;
-    *out = TAKE(rows);
+    *whole = buf_len(r->bytes) == len + HEADER;
     return OK;
+}
+
+enum err batch_roster_crosswalk(struct crosswalk **out, const struct batch_roster *r)
+{
+    return crosswalk_begin(out, buf_bytes(r->bytes) + HEADER, buf_len(r->bytes) - HEADER);
+}
+
+enum err batch_roster_foretold(struct foretold **out, struct batch_roster *r, const char *district)
+{
+    return foretold_begin(out, &r->bytes, HEADER, district);
 }
 
 enum err batch_roster_load(struct crosswalk **out, struct vault *v,
                            const unsigned char id[static SUBJECT_BYTES], unsigned place,
                            const struct dek *dek)
 {
-    CLEANUP(buf) struct buf *rows = NULL;
+    CLEANUP(batch_roster) struct batch_roster r = {.bytes = NULL};
+    bool whole = false;
 
-    TRY(read_rows(&rows, v, id, place, dek));
-    return crosswalk_new(out, buf_bytes(rows) + HEADER, buf_len(rows) - HEADER);
-}
-
-enum err batch_roster_foretell(struct foretold **out, struct vault *v,
-                               const unsigned char id[static SUBJECT_BYTES], unsigned place,
-                               const struct dek *dek, const char *district)
-{
-    CLEANUP(buf) struct buf *rows = NULL;
-
-    TRY(read_rows(&rows, v, id, place, dek));
-    return foretold_new(out, &rows, HEADER, district);
+    while (!whole)
+        TRY(batch_roster_read(&r, v, id, place, dek, &whole));
+    return crosswalk_new(out, buf_bytes(r.bytes) + HEADER, buf_len(r.bytes) - HEADER);
 }
 
 static void empty(struct vault *v, const unsigned char *id, unsigned place)

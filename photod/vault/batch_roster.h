@@ -34,14 +34,28 @@ MUST_CHECK enum err batch_roster_put(struct vault *v, struct store_batch *b,
 MUST_CHECK enum err batch_roster_write(struct vault *v, const unsigned char id[static SUBJECT_BYTES],
                                        unsigned place, const struct dek *dek, const unsigned char *rows,
                                        size_t len);
-/* dek: of the batch's chunks.  Expected: ERR_NOTFOUND, none came with it. */
+/* Its rows as they are read, a chunk at each call. */
+struct batch_roster {
+    struct buf *bytes;
+    uint32_t chunks;
+};
+static inline void batch_roster_cleanup(struct batch_roster *r)
+{
+    buf_free(r->bytes);
+}
+/* dek: of the batch's chunks.  *whole: that was the last.  Expected: ERR_NOTFOUND, none came with it. */
+MUST_CHECK enum err batch_roster_read(struct batch_roster *r, struct vault *v,
+                                      const unsigned char id[static SUBJECT_BYTES], unsigned place,
+                                      const struct dek *dek, bool *whole);
+/* Begins to make of a whole one what finds its children; the rows stay until that is whole. */
+MUST_CHECK enum err batch_roster_crosswalk(struct crosswalk **out, const struct batch_roster *r);
+/* Begins to make of it what a dry run foretells, and takes its rows; district: the batch's. */
+MUST_CHECK enum err batch_roster_foretold(struct foretold **out, struct batch_roster *r,
+                                          const char *district);
+/* All that finds its children, in one go. */
 MUST_CHECK enum err batch_roster_load(struct crosswalk **out, struct vault *v,
                                       const unsigned char id[static SUBJECT_BYTES], unsigned place,
                                       const struct dek *dek);
-/* The same rows as what they would change, for a dry run; district: the batch's. */
-MUST_CHECK enum err batch_roster_foretell(struct foretold **out, struct vault *v,
-                                          const unsigned char id[static SUBJECT_BYTES], unsigned place,
-                                          const struct dek *dek, const char *district);
 /* Removes what stands in the other place. */
 void batch_roster_keep(struct vault *v, const unsigned char id[static SUBJECT_BYTES], unsigned place);
 void batch_roster_remove(struct vault *v, const unsigned char id[static SUBJECT_BYTES]);

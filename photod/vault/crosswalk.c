@@ -9,12 +9,16 @@
 #include <string.h>
 #include "photod/vault/alike.h"
 
+#define ROWS_A_STEP 512
+#define ORDERS      4
 #define NEAR_MAX    400 /* children of one last or first name that are looked at for candidates */
 #define SCHOOLS_MAX 400 /* Montana's largest district has under 40 */
 
 struct crosswalk {
+    struct take at;                   /* the rows that are still to be taken, */
+    unsigned sorted;                  /* and then: of the four orders, those that are made */
     struct crosswalk_child *children; /* by name */
-    size_t count;
+    size_t count, max;
     const struct crosswalk_child **by_state_id, **by_local_id, **by_first;
     char *texts; /* all the fields, wiped with it */
     size_t texts_len;
@@ -71,10 +75,37 @@ static const char *keep_text(struct crosswalk *c, const char *text)
     return to;
 }
 
-static void keep_child(struct crosswalk *c, const struct shape_roster_row *row)
+/* Children stand in no order of schools, but the same few come again and again. */
+static void keep_school(struct crosswalk *c, const char *school)
 {
-    struct crosswalk_child *to = &c->children[c->count++];
+    size_t k = 0;
 
+    while (k < c->school_count && !alike_words(c->schools[k], school))
+        k++;
+    if (k == c->school_count && k < SCHOOLS_MAX)
+        c->schools[c->school_count++] = school;
+}
+
+static enum err make_room(struct crosswalk *c)
+{
+    struct crosswalk_child *more;
+
+    if (c->count < c->max)
+        return OK;
+    more = realloc(c->children, (c->max ? 2 * c->max : ROWS_A_STEP) * sizeof *more);
+    if (!more)
+        return ERR_NOMEM;
+    c->children = more;
+    c->max = c->max ? 2 * c->max : ROWS_A_STEP;
+    return OK;
+}
+
+static enum err keep_child(struct crosswalk *c, const struct shape_roster_row *row)
+{
+    struct crosswalk_child *to;
+
+    TRY(make_room(c));
+    to = &c->children[c->count++];
     memcpy(to->state_id, row->state_id, sizeof to->state_id);
     to->local_id = keep_text(c, row->local_id);
     to->last = keep_text(c, row->last);
@@ -84,6 +115,8 @@ static void keep_child(struct crosswalk *c, const struct shape_roster_row *row)
     to->grade = keep_text(c, row->grade);
     to->homeroom = keep_text(c, row->homeroom);
     to->school = keep_text(c, row->school);
+    keep_school(c, to->school);
+    return OK;
 }
 
 static bool is_child(const struct shape_roster_row *row)
@@ -91,65 +124,71 @@ static bool is_child(const struct shape_roster_row *row)
     return !row->fault[0] && is_state_id(row->state_id);
 }
 
-static enum err count_children(const unsigned char *rows, size_t len, size_t *count)
+static enum err take_some(struct crosswalk *c)
 {
-    struct take t = TAKE_BYTES(rows, len);
     struct shape_roster_row row;
 
-    for (*count = 0; take_more(&t); *count += !t.err && is_child(&row))
-        take_roster_row(&t, &row);
-    return take_end(&t);
-}
-
-/* Children stand in no order of schools, but the same few come again and again. */
-static void list_schools(struct crosswalk *c)
-{
-    for (size_t i = 0; i < c->count; i++) {
-        const char *school = c->children[i].school;
-        size_t k = 0;
-
-        while (k < c->school_count && !alike_words(c->schools[k], school))
-            k++;
-        if (k == c->school_count && k < SCHOOLS_MAX)
-            c->schools[c->school_count++] = school;
+    for (unsigned n = 0; n < ROWS_A_STEP && take_more(&c->at); n++) {
+        take_roster_row(&c->at, &row);
+        if (!c->at.err && is_child(&row))
+            TRY(keep_child(c, &row));
     }
+    return take_more(&c->at) ? OK : take_end(&c->at);
 }
 
-static void sort_all(struct crosswalk *c)
+static enum err sort_by_name(struct crosswalk *c)
 {
-    qsort(c->children, c->count, sizeof *c->children, by_name);
+    c->by_state_id = calloc(c->count + 1, sizeof(void *));
+    c->by_local_id = calloc(c->count + 1, sizeof(void *));
+    c->by_first = calloc(c->count + 1, sizeof(void *));
+    if (!c->by_state_id || !c->by_local_id || !c->by_first)
+        return ERR_NOMEM;
+    if (c->count)
+        qsort(c->children, c->count, sizeof *c->children, by_name);
     for (size_t i = 0; i < c->count; i++)
         c->by_state_id[i] = c->by_local_id[i] = c->by_first[i] = &c->children[i];
-    qsort(c->by_state_id, c->count, sizeof *c->by_state_id, by_state_id);
-    qsort(c->by_local_id, c->count, sizeof *c->by_local_id, by_local_id);
-    qsort(c->by_first, c->count, sizeof *c->by_first, by_first);
-    list_schools(c);
+    return OK;
+}
+
+enum err crosswalk_begin(struct crosswalk **out, const unsigned char *rows, size_t len)
+{
+    CLEANUP(crosswalk) struct crosswalk *c = calloc(1, sizeof *c);
+
+    if (!c)
+        return ERR_NOMEM;
+    c->at = TAKE_BYTES(rows, len);
+    c->texts = malloc(len + 1);
+    if (!c->texts)
+        return ERR_NOMEM;
+    *out = TAKE(c);
+    return OK;
+}
+
+enum err crosswalk_some(struct crosswalk *c, bool *whole)
+{
+    const struct crosswalk_child **lists[ORDERS] = {NULL, c->by_state_id, c->by_local_id, c->by_first};
+    static int (*const orders[ORDERS])(const void *, const void *) = {NULL, by_state_id, by_local_id,
+                                                                      by_first};
+
+    *whole = false;
+    if (take_more(&c->at))
+        return take_some(c);
+    if (!c->sorted)
+        TRY(sort_by_name(c));
+    else
+        qsort(lists[c->sorted], c->count, sizeof *lists[0], orders[c->sorted]);
+    *whole = ++c->sorted == ORDERS;
+    return OK;
 }
 
 enum err crosswalk_new(struct crosswalk **out, const unsigned char *rows, size_t len)
 {
-    CLEANUP(crosswalk) struct crosswalk *c = calloc(1, sizeof *c);
-    struct take t = TAKE_BYTES(rows, len);
-    struct shape_roster_row row;
-    size_t count;
+    CLEANUP(crosswalk) struct crosswalk *c = NULL;
+    bool whole = false;
 
-    if (!c)
-        return ERR_NOMEM;
-    TRY(count_children(rows, len, &count));
-    c->children = calloc(count + 1, sizeof *c->children);
-    c->by_state_id = calloc(count + 1, sizeof(void *));
-    c->by_local_id = calloc(count + 1, sizeof(void *));
-    c->by_first = calloc(count + 1, sizeof(void *));
-    c->texts = malloc(len + 1);
-    if (!c->children || !c->by_state_id || !c->by_local_id || !c->by_first || !c->texts)
-        return ERR_NOMEM;
-    while (take_more(&t)) {
-        take_roster_row(&t, &row);
-        if (!t.err && is_child(&row))
-            keep_child(c, &row);
-    }
-    TRY(take_end(&t));
-    sort_all(c);
+    TRY(crosswalk_begin(&c, rows, len));
+    while (!whole)
+        TRY(crosswalk_some(c, &whole));
     *out = TAKE(c);
     return OK;
 }

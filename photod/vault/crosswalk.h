@@ -35,9 +35,12 @@ struct crosswalk_answer {
 };
 
 /*
- * From rows of shape roster_row; those with a fault are passed over.
+ * From rows of shape roster_row; those with a fault are passed over.  In one
+ * go, or some at each call until *whole: the rows stay until then.
  * Expected: ERR_MALFORMED.
  */
+MUST_CHECK enum err crosswalk_begin(struct crosswalk **out, const unsigned char *rows, size_t len);
+MUST_CHECK enum err crosswalk_some(struct crosswalk *c, bool *whole);
 MUST_CHECK enum err crosswalk_new(struct crosswalk **out, const unsigned char *rows, size_t len);
 void crosswalk_free(struct crosswalk *c);
 DEFINE_CLEANUP(crosswalk)

@@ -10,14 +10,18 @@
 
 struct foretold {
     struct buf *rows;
+    size_t next; /* where the first row not taken yet begins */
+    char district[DISTRICT_TEXT];
     struct line {
         uint32_t state_id; /* as a number */
         uint32_t at;       /* where its row begins */
         bool mixed;        /* a roster refuses all lines of this child */
     } * lines;             /* by State ID; of each child the one line that counts */
-    size_t count;
+    size_t count, max;
     struct date today;
 };
+
+#define ROWS_A_STEP 512
 
 /* ---- Loading ---- */
 
@@ -35,23 +39,30 @@ static struct take rows_from(const struct foretold *f, size_t at)
     return TAKE_BYTES(buf_bytes(f->rows) + at, buf_len(f->rows) - at);
 }
 
-static enum err count_rows(const struct foretold *f, size_t skip, size_t *count)
+static enum err make_room(struct foretold *f)
 {
-    struct take t = rows_from(f, skip);
-    struct shape_roster_row row;
+    struct line *more;
 
-    for (*count = 0; take_more(&t); ++*count)
-        take_roster_row(&t, &row);
-    return take_end(&t);
+    if (f->count < f->max)
+        return OK;
+    more = realloc(f->lines, (f->max ? 2 * f->max : ROWS_A_STEP) * sizeof *more);
+    if (!more)
+        return ERR_NOMEM;
+    f->lines = more;
+    f->max = f->max ? 2 * f->max : ROWS_A_STEP;
+    return OK;
 }
 
-static void keep_line(struct foretold *f, const struct shape_roster_row *row, const char *district, size_t at)
+static enum err keep_line(struct foretold *f, const struct shape_roster_row *row, size_t at)
 {
-    enum outcome o = roster_row_judge(row, district);
+    enum outcome o = roster_row_judge(row, f->district);
     bool mixed = o == OUTCOME_STATE_ID_REPEATED && is_state_id(row->state_id);
 
-    if (o == OUTCOME_ACCEPTED || mixed)
-        f->lines[f->count++] = (struct line){(uint32_t)strtoul(row->state_id, NULL, 10), (uint32_t)at, mixed};
+    if (o != OUTCOME_ACCEPTED && !mixed)
+        return OK;
+    TRY(make_room(f));
+    f->lines[f->count++] = (struct line){(uint32_t)strtoul(row->state_id, NULL, 10), (uint32_t)at, mixed};
+    return OK;
 }
 
 /* As roster_apply.c takes them: the first line of a child, or none where they contradict each other. */
@@ -59,7 +70,8 @@ static void keep_first(struct foretold *f)
 {
     size_t kept = 0;
 
-    qsort(f->lines, f->count, sizeof *f->lines, by_state_id);
+    if (f->count)
+        qsort(f->lines, f->count, sizeof *f->lines, by_state_id);
     for (size_t i = 0, end; i < f->count; i = end) {
         bool mixed = f->lines[i].mixed;
 
@@ -71,30 +83,38 @@ static void keep_first(struct foretold *f)
     f->count = kept;
 }
 
-enum err foretold_new(struct foretold **out, struct buf **rows, size_t skip, const char *district)
+enum err foretold_begin(struct foretold **out, struct buf **rows, size_t skip, const char *district)
 {
-    CLEANUP(foretold) struct foretold *f = calloc(1, sizeof *f);
-    struct shape_roster_row row;
-    struct take t;
-    size_t count;
+    struct foretold *f = calloc(1, sizeof *f);
 
     if (!f)
         return ERR_NOMEM;
     f->rows = TAKE(*rows);
+    f->next = skip;
     f->today = law_today(clock_wall_ms());
-    TRY(count_rows(f, skip, &count));
-    f->lines = calloc(count + 1, sizeof *f->lines);
-    if (!f->lines)
-        return ERR_NOMEM;
-    t = rows_from(f, skip);
-    while (take_more(&t)) {
+    (void)snprintf(f->district, sizeof f->district, "%s", district);
+    *out = f;
+    return OK;
+}
+
+enum err foretold_some(struct foretold *f, bool *whole)
+{
+    struct take t = rows_from(f, f->next);
+    struct shape_roster_row row;
+
+    for (unsigned n = 0; n < ROWS_A_STEP && take_more(&t); n++) {
         size_t at = (size_t)(t.at - buf_bytes(f->rows));
 
         take_roster_row(&t, &row);
-        keep_line(f, &row, district, at);
+        if (!t.err)
+            TRY(keep_line(f, &row, at));
     }
+    f->next = (size_t)(t.at - buf_bytes(f->rows));
+    *whole = !take_more(&t);
+    if (!*whole)
+        return OK;
+    TRY(take_end(&t));
     keep_first(f);
-    *out = TAKE(f);
     return OK;
 }
 

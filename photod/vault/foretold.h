@@ -11,8 +11,11 @@
  */
 struct foretold;
 
-/* Of rows of shape roster_row behind the first `skip` bytes; takes *rows.  Expected: ERR_MALFORMED. */
-MUST_CHECK enum err foretold_new(struct foretold **out, struct buf **rows, size_t skip, const char *district);
+/* Of rows of shape roster_row behind the first `skip` bytes; takes *rows. */
+MUST_CHECK enum err foretold_begin(struct foretold **out, struct buf **rows, size_t skip,
+                                   const char *district);
+/* Takes some of them; *whole: all are taken, and it may be used.  Expected: ERR_MALFORMED. */
+MUST_CHECK enum err foretold_some(struct foretold *f, bool *whole);
 void foretold_free(struct foretold *f);
 DEFINE_CLEANUP(foretold)
 

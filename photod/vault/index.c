@@ -6,15 +6,9 @@
 #include <string.h>
 #include <strings.h>
 #include "photod/vault/alike.h"
-#include "photod/vault/batch_roster.h"
 #include "photod/vault/worker.h"
 
-struct judging {
-    struct vault *vault;
-    struct staging *staging;
-    struct crosswalk *roster; /* NULL: none came with the batch */
-    uint32_t next_missing;    /* the entry of the next row without a file */
-};
+#define ROWS_A_STEP 256
 
 /* ---- Notes ---- */
 
@@ -115,7 +109,8 @@ static void take_answer(struct entry *e, const struct shape_index_row *row, cons
     }
 }
 
-static void name_by_index(struct judging *j, struct entry *e, const struct shape_index_row *row)
+static void name_by_index(const struct index_judging *j, const struct staging *s, struct entry *e,
+                          const struct shape_index_row *row)
 {
     struct crosswalk_answer a;
 
@@ -123,7 +118,7 @@ static void name_by_index(struct judging *j, struct entry *e, const struct shape
         decide(e, OUTCOME_STAFF);
         return;
     }
-    crosswalk_by_name(&a, j->roster, row, j->staging->record.school);
+    crosswalk_by_name(&a, j->roster, row, s->record.school);
     if (a.found == CROSSWALK_MATCH && (row->title[0] || row->department[0]) &&
         !alike_words(row->title, "student")) {
         a.found = CROSSWALK_REVIEW;
@@ -133,7 +128,7 @@ static void name_by_index(struct judging *j, struct entry *e, const struct shape
 }
 
 /* A State ID is one whatever the roster says; the vault knows more children than came with this batch. */
-static void name_by_number(struct judging *j, struct entry *e, const struct shape_index_row *row)
+static void name_by_number(const struct index_judging *j, struct entry *e, const struct shape_index_row *row)
 {
     struct crosswalk_answer a = {.found = CROSSWALK_NOBODY};
 
@@ -166,8 +161,10 @@ static uint64_t person_of(const struct shape_index_row *row)
 }
 
 /* A row that names a file of the ZIP. */
-static void take_row(struct judging *j, struct entry *e, const struct shape_index_row *row)
+static void take_row(const struct index_judging *j, const struct staging *s,
+                     const struct shape_index_row *row)
 {
+    struct entry *e = &s->entries[row->entry];
     uint64_t person = person_of(row);
 
     if (!e->readable)
@@ -189,15 +186,15 @@ static void take_row(struct judging *j, struct entry *e, const struct shape_inde
         return;
     }
     say_match(e, row->match);
-    if (j->staging->form.form == ZIP_INDEX)
-        name_by_index(j, e, row);
+    if (s->form.form == ZIP_INDEX)
+        name_by_index(j, s, e, row);
     else
         name_by_number(j, e, row);
 }
 
-static void take_missing(struct judging *j, const struct shape_index_row *row)
+static void take_missing(struct index_judging *j, const struct staging *s, const struct shape_index_row *row)
 {
-    struct entry *e = &j->staging->entries[j->next_missing++];
+    struct entry *e = &s->entries[j->next_missing++];
 
     memcpy(e->verdict.file, row->file, sizeof e->verdict.file);
     if (row->fault[0])
@@ -351,44 +348,36 @@ static bool is_row(const struct shape_index_row *row, uint32_t files)
            (row->match == ZIP_NONE || row->entry < files);
 }
 
-enum err index_missing(const struct staging *s, uint32_t files, uint32_t *missing)
+enum err index_count_some(struct take *at, uint32_t files, uint32_t *missing, bool *whole)
 {
-    struct take t = TAKE_BYTES(s->index.bytes, s->index.len);
     struct shape_index_row row;
 
-    *missing = 0;
-    while (take_more(&t)) {
-        take_index_row(&t, &row);
-        if (t.err || !is_row(&row, files) || *missing == INDEX_MISSING_MAX)
+    for (unsigned n = 0; n < ROWS_A_STEP && take_more(at); n++) {
+        take_index_row(at, &row);
+        if (at->err || !is_row(&row, files) || *missing == INDEX_MISSING_MAX)
             return ERR_MALFORMED;
         *missing += row.match == ZIP_NONE;
     }
-    return take_end(&t);
+    *whole = !take_more(at);
+    return *whole ? take_end(at) : OK;
 }
 
-enum err index_judge(struct vault *v, struct staging *s, bool *needs_roster)
+enum err index_judge_some(struct index_judging *j, struct staging *s, bool *whole)
 {
-    CLEANUP(crosswalk) struct crosswalk *roster = NULL;
-    struct judging j = {.vault = v, .staging = s, .next_missing = s->files};
-    struct take t = TAKE_BYTES(s->index.bytes, s->index.len);
     struct shape_index_row row;
-    enum err e = batch_roster_load(&roster, v, s->id, s->record.roster, s->dek);
 
-    if (e && e != ERR_NOTFOUND)
-        return e;
-    *needs_roster = s->form.form == ZIP_INDEX && !(roster && crosswalk_has_names(roster));
-    if (*needs_roster)
-        return OK;
-    j.roster = roster;
-    while (take_more(&t)) {
-        take_index_row(&t, &row);
-        if (t.err)
+    for (unsigned n = 0; n < ROWS_A_STEP && take_more(&j->at); n++) {
+        take_index_row(&j->at, &row);
+        if (j->at.err)
             return ERR_MALFORMED;
         if (row.match == ZIP_NONE)
-            take_missing(&j, &row);
+            take_missing(j, s, &row);
         else
-            take_row(&j, &s->entries[row.entry], &row);
+            take_row(j, s, &row);
     }
+    *whole = !take_more(&j->at);
+    if (!*whole)
+        return OK;
     TRY(judge_together(s, s->files));
     judge_unnamed(s, s->files);
     return OK;

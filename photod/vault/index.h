@@ -1,6 +1,7 @@
 #ifndef PHOTOD_VAULT_INDEX_H
 #define PHOTOD_VAULT_INDEX_H
 
+#include "photod/vault/crosswalk.h"
 #include "photod/vault/staging_state.h"
 
 /*
@@ -9,14 +10,21 @@
  * row becomes a child of the batch's roster, a row for review, or neither.
  */
 
-/* How many rows name no file of the ZIP, each of which gets a row of the report.  Expected: ERR_MALFORMED. */
-MUST_CHECK enum err index_missing(const struct staging *s, uint32_t files, uint32_t *missing);
+/* Counts rows that name no file of the ZIP, each of which gets a row of the report: some at each call until
+ * *whole.  Expected: ERR_MALFORMED. */
+MUST_CHECK enum err index_count_some(struct take *at, uint32_t files, uint32_t *missing, bool *whole);
+
+struct index_judging {
+    const struct crosswalk *roster; /* NULL: none came with the batch */
+    struct take at;
+    uint32_t next_missing; /* the entry of the next row without a file: from staging->files on */
+};
 /*
  * Gives the files in question (TO_READ) their children or a verdict; those
- * that have a child stay TO_READ.  *needs_roster: nothing was judged, because
- * it names children and no roster came with the batch.
+ * that have a child stay TO_READ.  Some rows at each call until *whole.
+ * Expected: ERR_MALFORMED.
  */
-MUST_CHECK enum err index_judge(struct vault *v, struct staging *s, bool *needs_roster);
+MUST_CHECK enum err index_judge_some(struct index_judging *j, struct staging *s, bool *whole);
 /* In which form the photos came, in words for the clerk. */
 void index_format(const struct staging *s, char *to, size_t size);
 

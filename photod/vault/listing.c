@@ -6,9 +6,12 @@
 #include "photod/vault/summary.h"
 #include "photod/vault/worker.h"
 
-#define ENTRIES_MAX 20000
-#define LISTING_MAX (16u << 20)
-#define INDEX_MAX   (64u << 20)
+#define ENTRIES_MAX     20000
+#define LISTING_MAX     (16u << 20)
+#define INDEX_MAX       (64u << 20)
+
+#define FILES_A_STEP    512
+#define CHILDREN_A_STEP 64 /* each read from the store */
 
 /* ---- Which child each file is of ---- */
 
@@ -34,34 +37,6 @@ static void take_file(struct entry *e, const struct shape_zip_entry *row)
     e->phase = e->readable ? TO_READ : VERDICT;
     if (!e->readable)
         e->verdict.outcome = worker_fault(row->fault, OUTCOME_ENTRY_DAMAGED);
-}
-
-static enum err take_files(struct staging *s, const struct bulk *table, uint32_t files)
-{
-    struct take t = TAKE_BYTES(table->bytes, table->len);
-    struct shape_zip_entry row;
-    uint32_t missing = 0;
-
-    if (files > ENTRIES_MAX)
-        return ERR_MALFORMED;
-    if (s->indexed)
-        TRY(index_missing(s, files, &missing));
-    s->entries = calloc(files + missing + 1u, sizeof *s->entries);
-    if (!s->entries)
-        return ERR_NOMEM;
-    s->files = files;
-    s->count = files + missing;
-    for (uint32_t i = 0; i < s->count; i++) {
-        s->entries[i].fd = -1;
-        s->entries[i].verdict.row = i;
-    }
-    for (uint32_t i = 0; i < files; i++) {
-        take_zip_entry(&t, &row);
-        if (t.err || row.index != i)
-            return ERR_MALFORMED;
-        take_file(&s->entries[i], &row);
-    }
-    return take_end(&t);
 }
 
 /* ---- What is known of these files already ---- */
@@ -154,40 +129,193 @@ static enum err mark_duplicates(struct staging *s)
     return OK;
 }
 
-/* A roster that is lost must be sent again: without it the report would foretell something else. */
-static enum err foretell(struct vault *v, struct staging *s, bool *needs_roster)
-{
-    enum err e = OK;
+/* ---- Some at a time ---- */
 
-    if (s->record.dry_run && s->record.roster && !s->foretold)
-        e = batch_roster_foretell(&s->foretold, v, s->id, s->record.roster, s->dek, s->record.district);
-    *needs_roster = e == ERR_NOTFOUND;
-    return *needs_roster ? OK : e;
+/* Its life, a step at each turn of the serve loop, so that lookups are answered in between. */
+enum list_phase {
+    LIST_COUNT,    /* rows of the index that name no file, for the room they take */
+    LIST_FILES,    /* what the ZIP lists */
+    LIST_ROSTER,   /* the roster that came with the batch is read, */
+    LIST_NAMES,    /* made ready for finding children, */
+    LIST_FORETELL, /* and, of a dry run, for what it would change */
+    LIST_INDEX,    /* whom the index names */
+    LIST_CHILDREN, /* which of them may be stored */
+    LIST_TOGETHER, /* what all files together say */
+    LIST_DONE
+};
+
+struct listing {
+    enum list_phase phase;
+    struct bulk table;
+    struct take at; /* of the table, or of the index being counted */
+    uint32_t files, missing, next;
+    struct batch_roster rows;
+    struct crosswalk *roster;
+    struct index_judging index;
+    bool needs_roster; /* nothing is judged: it must be sent along */
+};
+
+static void listing_free(struct listing *l)
+{
+    if (!l)
+        return;
+    bulk_unmap(&l->table);
+    batch_roster_cleanup(&l->rows);
+    crosswalk_free(l->roster);
+    free(l);
 }
 
-static enum err take_listing(struct vault *v, struct staging *s, const struct bulk *table, uint32_t files,
-                             bool *needs_roster)
+static enum err make_entries(struct staging *s, struct listing *l)
 {
-    TRY(take_files(s, table, files));
-    TRY(foretell(v, s, needs_roster));
-    if (s->indexed && !*needs_roster)
-        TRY(index_judge(v, s, needs_roster));
-    if (*needs_roster)
-        return OK;
-    for (uint32_t i = 0; i < files && !s->indexed; i++)
-        if (s->entries[i].phase == TO_READ)
-            name_by_state_id(&s->entries[i]);
-    TRY(store_walk(v->store, KIND_ROW, s->id, SUBJECT_BYTES, resume_visit, s));
-    for (uint32_t i = 0; i < files; i++)
-        if (s->entries[i].phase == TO_READ)
-            TRY(judge_child(v, s, &s->entries[i]));
-    TRY(mark_duplicates(s));
-    bulk_unmap(&s->index);
+    s->entries = calloc(l->files + l->missing + 1u, sizeof *s->entries);
+    if (!s->entries)
+        return ERR_NOMEM;
+    s->files = l->files;
+    s->count = l->files + l->missing;
+    for (uint32_t i = 0; i < s->count; i++) {
+        s->entries[i].fd = -1;
+        s->entries[i].verdict.row = i;
+    }
+    l->at = TAKE_BYTES(l->table.bytes, l->table.len);
     return OK;
 }
 
+static enum err step_count(struct vault *v, struct staging *s, struct listing *l)
+{
+    bool whole = true;
+
+    (void)v;
+    if (l->files > ENTRIES_MAX)
+        return ERR_MALFORMED;
+    if (s->indexed)
+        TRY(index_count_some(&l->at, l->files, &l->missing, &whole));
+    if (!whole)
+        return OK;
+    l->phase = LIST_FILES;
+    return make_entries(s, l);
+}
+
+static enum err step_files(struct vault *v, struct staging *s, struct listing *l)
+{
+    struct shape_zip_entry row;
+
+    (void)v;
+    for (unsigned n = 0; n < FILES_A_STEP && l->next < s->files; n++, l->next++) {
+        take_zip_entry(&l->at, &row);
+        if (l->at.err || row.index != l->next)
+            return ERR_MALFORMED;
+        take_file(&s->entries[l->next], &row);
+        if (!s->indexed && s->entries[l->next].phase == TO_READ)
+            name_by_state_id(&s->entries[l->next]);
+    }
+    if (l->next < s->files)
+        return OK;
+    l->next = 0;
+    l->phase = LIST_ROSTER;
+    return take_end(&l->at);
+}
+
+static bool foretells(const struct staging *s)
+{
+    return s->record.dry_run && s->record.roster;
+}
+
+/* Without it an index of names says nothing, and a dry run would foretell something else. */
+static enum err step_roster(struct vault *v, struct staging *s, struct listing *l)
+{
+    bool wanted = s->indexed || foretells(s), whole = false;
+    enum err e = ERR_NOTFOUND;
+
+    if (wanted)
+        e = batch_roster_read(&l->rows, v, s->id, s->record.roster, s->dek, &whole);
+    if (e && e != ERR_NOTFOUND)
+        return e;
+    l->needs_roster = e && ((s->indexed && s->form.form == ZIP_INDEX) || foretells(s));
+    if (l->needs_roster)
+        l->phase = LIST_DONE;
+    else if (e)
+        l->phase = LIST_INDEX;
+    else if (whole)
+        l->phase = LIST_NAMES;
+    return OK;
+}
+
+static enum err step_names(struct vault *v, struct staging *s, struct listing *l)
+{
+    bool whole = true;
+
+    (void)v;
+    if (s->indexed && !l->roster)
+        TRY(batch_roster_crosswalk(&l->roster, &l->rows));
+    if (l->roster)
+        TRY(crosswalk_some(l->roster, &whole));
+    if (!whole)
+        return OK;
+    l->needs_roster = l->roster && s->form.form == ZIP_INDEX && !crosswalk_has_names(l->roster);
+    l->phase = l->needs_roster ? LIST_DONE : LIST_FORETELL;
+    return OK;
+}
+
+static enum err step_foretell(struct vault *v, struct staging *s, struct listing *l)
+{
+    bool whole = true;
+
+    (void)v;
+    if (foretells(s) && !s->foretold)
+        TRY(batch_roster_foretold(&s->foretold, &l->rows, s->record.district));
+    if (s->foretold)
+        TRY(foretold_some(s->foretold, &whole));
+    if (whole)
+        l->phase = LIST_INDEX;
+    return OK;
+}
+
+static enum err step_index(struct vault *v, struct staging *s, struct listing *l)
+{
+    bool whole = true;
+
+    if (s->indexed && !l->index.at.at)
+        l->index = (struct index_judging){l->roster, TAKE_BYTES(s->index.bytes, s->index.len), s->files};
+    if (s->indexed)
+        TRY(index_judge_some(&l->index, s, &whole));
+    if (!whole)
+        return OK;
+    l->phase = LIST_CHILDREN;
+    return store_walk(v->store, KIND_ROW, s->id, SUBJECT_BYTES, resume_visit, s);
+}
+
+static enum err step_children(struct vault *v, struct staging *s, struct listing *l)
+{
+    unsigned judged = 0;
+
+    for (; l->next < s->files && judged < CHILDREN_A_STEP; l->next++)
+        if (s->entries[l->next].phase == TO_READ) {
+            TRY(judge_child(v, s, &s->entries[l->next]));
+            judged++;
+        }
+    if (l->next == s->files)
+        l->phase = LIST_TOGETHER;
+    return OK;
+}
+
+static enum err step_together(struct vault *v, struct staging *s, struct listing *l)
+{
+    (void)v;
+    l->phase = LIST_DONE;
+    bulk_unmap(&s->index);
+    return mark_duplicates(s);
+}
+
+static enum err (*const steps[LIST_DONE])(struct vault *v, struct staging *s, struct listing *l) = {
+    [LIST_COUNT] = step_count,       [LIST_FILES] = step_files,       [LIST_ROSTER] = step_roster,
+    [LIST_NAMES] = step_names,       [LIST_FORETELL] = step_foretell, [LIST_INDEX] = step_index,
+    [LIST_CHILDREN] = step_children, [LIST_TOGETHER] = step_together,
+};
+
 void listing_forget(struct staging *s)
 {
+    listing_free(s->listing);
+    s->listing = NULL;
     free(s->entries);
     s->entries = NULL;
     foretold_free(s->foretold);
@@ -232,11 +360,72 @@ void staging_zip_indexed(struct vault *v, struct peer *p, struct message *m)
     s->indexed = true;
 }
 
+static enum err begin(struct staging *s, const struct message *m)
+{
+    struct listing *l = calloc(1, sizeof *l);
+    enum err e = l ? bulk_map(&l->table, m->fds[0], LISTING_MAX) : ERR_NOMEM;
+
+    if (e) {
+        free(l);
+        return e;
+    }
+    l->files = m->is.zip_listed.count;
+    if (s->indexed)
+        l->at = TAKE_BYTES(s->index.bytes, s->index.len);
+    s->listing = l;
+    return OK;
+}
+
+/* The worker is still there: had it gone, so had the listing. */
+static void give_up(struct vault *v, struct staging *s, enum err e)
+{
+    struct peer *p = peer_find(v, (struct asker){s->zip_worker, 0});
+
+    listing_forget(s);
+    if (p && (e == ERR_MALFORMED || e == ERR_LIMIT)) {
+        peer_distrust(v, p, "a listing that does not parse");
+        return;
+    }
+    log_error("a listing could not be judged: %s", err_name(e));
+    s->opens = 0;
+    s->broken = true;
+    staging_close_zip(v, s);
+}
+
+static void judged(struct vault *v, struct staging *s)
+{
+    bool needs_roster = s->listing->needs_roster;
+
+    listing_free(s->listing);
+    s->listing = NULL;
+    if (needs_roster) {
+        staging_fault(v, s, OUTCOME_ROSTER_NEEDED);
+        return;
+    }
+    s->listed = true;
+    s->opens = 0;
+    rows_commit(v, s);
+    staging_pump(v);
+}
+
+bool staging_judge(struct vault *v)
+{
+    struct staging *s = v->staging;
+    enum err e;
+
+    if (!s || !s->listing)
+        return false;
+    e = steps[s->listing->phase](v, s, s->listing);
+    if (e)
+        give_up(v, s, e);
+    else if (s->listing->phase == LIST_DONE)
+        judged(v, s);
+    return true;
+}
+
 void staging_zip_listed(struct vault *v, struct peer *p, struct message *m)
 {
-    CLEANUP(bulk) struct bulk table = {(const unsigned char *)"", 0};
     struct staging *s = v->staging;
-    bool needs_roster = false;
     enum err e;
 
     if (!is_in_turn(s, p)) {
@@ -249,30 +438,9 @@ void staging_zip_listed(struct vault *v, struct peer *p, struct message *m)
         staging_pump(v);
         return;
     }
-    e = bulk_map(&table, m->fds[0], LISTING_MAX);
-    if (!e)
-        e = take_listing(v, s, &table, m->is.zip_listed.count, &needs_roster);
+    e = begin(s, m);
     if (e)
-        listing_forget(s);
-    if (!e && needs_roster) {
-        staging_fault(v, s, OUTCOME_ROSTER_NEEDED);
-        return;
-    }
-    if (e == ERR_MALFORMED || e == ERR_LIMIT) {
-        peer_distrust(v, p, "a listing that does not parse");
-        return;
-    }
-    if (e) {
-        log_error("a listing could not be judged: %s", err_name(e));
-        s->opens = 0;
-        s->broken = true;
-        staging_close_zip(v, s);
-        return;
-    }
-    s->listed = true;
-    s->opens = 0;
-    rows_commit(v, s);
-    staging_pump(v);
+        give_up(v, s, e);
 }
 
 void staging_zip_refused(struct vault *v, struct peer *p, struct message *m)

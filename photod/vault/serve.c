@@ -314,6 +314,7 @@ void vault_serve(struct vault *v)
             admin_accept(v);
         serve_ready(v, &r, false);
         busy = rosters_decide(v);
+        busy |= staging_judge(v);
         tick(v);
         peers_sweep(v);
     }

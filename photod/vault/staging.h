@@ -15,6 +15,8 @@ struct staging;
 /* Something changed: a batch was uploaded, a worker is free.  Also at start. */
 void staging_wake(struct vault *v);
 void staging_free(struct vault *v);
+/* Judges some more of what a ZIP lists.  Whether there was something: then more is due at once. */
+bool staging_judge(struct vault *v);
 
 /* What workers answer. */
 void staging_chunk_want(struct vault *v, struct peer *p, struct message *m);

@@ -59,6 +59,8 @@ struct staging {
     bool comparing, compared; /* same.c: what the rows have in common */
     bool counting, counted;   /* summary.c: what it means to each school */
 
+    struct listing *listing; /* what the ZIP lists, while it is judged: listing.c; else NULL */
+
     bool indexed; /* the ZIP has an index: what the worker said of it, and its rows */
     struct shape_zip_indexed form;
     struct bulk index;
