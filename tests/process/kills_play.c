@@ -461,16 +461,12 @@ static void give_pictures(struct channel *c, uint32_t serial, uint32_t child)
     char picture[64] = "\xff\xd8\xff\xe0";
     int fds[3];
 
-    for (unsigned i = 0; i < sizeof done.phash; i++) /* no two pictures look alike */
-        done.phash[i] = (unsigned char)any_below(256);
     (void)snprintf(picture + 4, sizeof picture - 4, "%010u %010u", serial, child);
     for (unsigned i = 0; i < sizeof done.phash; i++) /* each child looks like nobody else */
         done.phash[i] = (unsigned char)((child + 1) * (2654435761u + 40503u * i) >> 13);
     for (unsigned i = 0; i < 3; i++)
         fds[i] = rig_bulk(picture, 25);
-    ck_assert_int_eq(channel_send(c, MSG_IMAGE_DONE, 0, &done, fds, 3, true), OK);
-    for (unsigned i = 0; i < 3; i++)
-        (void)close(fds[i]);
+    rig_worker_draws(c, &done, fds);
 }
 
 static void hear_worker(struct world *w, unsigned i, struct message *m)

@@ -208,8 +208,8 @@ START_TEST(a_batch_being_judged_is_not_undone)
 }
 END_TEST
 
-/* Killed again and again while what an undone batch brought is erased: it is gone in the end, and only it. */
-START_TEST(an_undo_goes_on_after_each_kill)
+/* The first of two batches stays, the second is undone, and returned. */
+static struct shape_batch_name undo_one_of_two(void)
 {
     struct shape_batch_name kept, gone;
 
@@ -219,6 +219,14 @@ START_TEST(an_undo_goes_on_after_each_kill)
     stage(&gone, CHILDREN);
     commit(&gone);
     undo(&gone);
+    return gone;
+}
+
+/* Killed again and again while what an undone batch brought is erased: it is gone in the end, and only it. */
+START_TEST(an_undo_goes_on_after_each_kill)
+{
+    struct shape_batch_name gone = undo_one_of_two();
+
     for (unsigned i = 0; i < 8; i++) {
         const struct timespec pause = {.tv_nsec = i * 1500000};
 
@@ -524,17 +532,10 @@ static int changed_roster(void)
 /* Sends it, for a batch or (NULL) in earnest. */
 static struct shape_roster_report send_changed(const struct shape_batch_name *batch)
 {
-    struct shape_roster_open open = rig_roster_open(&rig);
-    struct shape_upload_chunk chunk = {.upload = 0};
     CLEANUP(message) struct message m = MESSAGE_NONE;
-    struct channel *worker;
-    uint32_t question;
+    struct channel *worker = rig_roster_parsing_for(&rig, batch);
+    uint32_t question = rig.request;
 
-    if (batch)
-        memcpy(open.batch, batch->batch, sizeof open.batch);
-    chunk.upload = rig_open(&rig, MSG_ROSTER_OPEN, &open);
-    question = rig_send(&rig, &rig.office, MSG_UPLOAD_CHUNK, &chunk, rig_bulk("roster", 6));
-    worker = rig_worker_asked(&rig, MSG_ROSTER_PARSE, STATE_ROSTER, &m);
     rig_worker_say(&rig, worker, MSG_ROSTER_PARSED, &rig_summary, changed_roster(), STATE_IDLE);
     rig.request = question;
     rig_hear(&rig, &rig.office, &m);
@@ -676,14 +677,7 @@ END_TEST
 
 START_TEST(a_purge_during_an_undo_ends_and_leaves_the_same)
 {
-    struct shape_batch_name kept, gone;
-
-    rig_roster(&rig, CHILDREN);
-    stage(&kept, CHILDREN);
-    commit(&kept);
-    stage(&gone, CHILDREN);
-    commit(&gone);
-    undo(&gone);
+    (void)undo_one_of_two();
     (void)purge();
     expect_left(CHILDREN, 1);
     ck_assert(is_served());

@@ -30,7 +30,6 @@ static int roster_of(uint32_t first, uint32_t count, const char *last)
 {
     struct buf *b = NULL;
     struct pack p;
-    int fd;
 
     ck_assert_int_eq(buf_new(&b, 64u << 20), OK);
     p = PACK(b);
@@ -48,29 +47,13 @@ static int roster_of(uint32_t first, uint32_t count, const char *last)
         }
         pack_roster_row(&p, &row);
     }
-    ck_assert_int_eq(pack_end(&p), OK);
-    fd = rig_bulk(buf_bytes(b), buf_len(b));
-    buf_free(b);
-    return fd;
-}
-
-/* Sends a roster for the batch; the worker that is asked to read it.  *question: whose answer is to come. */
-static struct channel *send_roster(const struct shape_batch_name *batch, uint32_t *question)
-{
-    CLEANUP(message) struct message m = MESSAGE_NONE;
-    struct shape_roster_open open = rig_roster_open(&rig);
-    struct shape_upload_chunk chunk = {.upload = 0};
-
-    memcpy(open.batch, batch->batch, sizeof open.batch);
-    chunk.upload = rig_open(&rig, MSG_ROSTER_OPEN, &open);
-    *question = rig_send(&rig, &rig.office, MSG_UPLOAD_CHUNK, &chunk, rig_bulk("roster", 6));
-    return rig_worker_asked(&rig, MSG_ROSTER_PARSE, STATE_ROSTER, &m);
+    return rig_table(b, &p);
 }
 
 static void give(const struct shape_batch_name *batch, int table, struct message *answer)
 {
-    uint32_t question;
-    struct channel *worker = send_roster(batch, &question);
+    struct channel *worker = rig_roster_parsing_for(&rig, batch);
+    uint32_t question = rig.request;
 
     rig_worker_say(&rig, worker, MSG_ROSTER_PARSED, &rig_summary, table, STATE_IDLE);
     rig.request = question;
@@ -98,52 +81,41 @@ static bool is_there(const struct shape_batch_name *batch, unsigned place)
     return access(path, F_OK) == 0;
 }
 
-/* Judges a package of names whose one picture is of ann <last>; what its row says. */
-static struct shape_report_row judge(const struct shape_batch_name *ask, const char *last,
-                                     struct shape_batch_state *state)
+/* Judges a package of names whose one picture is of ann <last>. */
+static struct shape_batch_state judge(const struct shape_batch_name *ask, const char *last)
 {
     static const struct shape_zip_indexed indexed = {
         .form = ZIP_INDEX, .columns = 7, .indexes = 1, .charset = "UTF-8"};
     static const struct shape_zip_listed one = {.count = 1};
     struct shape_index_row row = {.line = 1, .match = ZIP_EXACT, .file = "a.jpg", .folded_first = "ann"};
     struct shape_upload_create create = rig_upload_create(ask, 3);
-    CLEANUP(message) struct message m = MESSAGE_NONE, report = MESSAGE_NONE, end = MESSAGE_NONE;
-    CLEANUP(bulk) struct bulk table = {(const unsigned char *)"", 0};
-    struct shape_report_row out = {.line = 0};
-    CLEANUP(buf) struct buf *b = NULL;
+    CLEANUP(message) struct message m = MESSAGE_NONE, end = MESSAGE_NONE;
     struct channel *zip;
+    struct buf *b = NULL;
     struct pack p;
-    struct take t;
 
     (void)snprintf(row.folded_last, sizeof row.folded_last, "%s", last);
     (void)snprintf(row.last, sizeof row.last, "%s", last);
     ck_assert_int_eq(buf_new(&b, 4096), OK);
     p = PACK(b);
     pack_index_row(&p, &row);
-    ck_assert_int_eq(pack_end(&p), OK);
     rig_chunk(&rig, rig_open(&rig, MSG_UPLOAD_CREATE, &create), 0, "zip", 3, MSG_BATCH_STATE);
     zip = rig_worker_asked(&rig, MSG_ZIP_OPEN, STATE_ZIP, &m);
-    rig_worker_say(&rig, zip, MSG_ZIP_INDEXED, &indexed, rig_bulk(buf_bytes(b), buf_len(b)), STATE_ZIP);
+    rig_worker_say(&rig, zip, MSG_ZIP_INDEXED, &indexed, rig_table(b, &p), STATE_ZIP);
     rig_worker_say(&rig, zip, MSG_ZIP_LISTED, &one, rig_listing(1), STATE_ZIP);
     rig_worker_hear(zip, &end, MSG_ZIP_CLOSE);
     zip->state = STATE_IDLE;
-    *state = rig_batch_staged(&rig, ask);
-    rig_ask(&rig, &rig.office, MSG_BATCH_GET, ask, -1, &report, MSG_BATCH_REPORT);
-    ck_assert_int_eq(bulk_map(&table, report.fds[0], 1u << 20), OK);
-    t = TAKE_BYTES(table.bytes, table.len);
-    if (take_more(&t))
-        take_report_row(&t, &out);
-    return out;
+    return rig_batch_staged(&rig, ask);
 }
 
 /* RIG_CHILD is of this name in the roster that counts, and nobody else is; no school is known, so that is a
  * question to the clerk. */
 static void expect_known(const struct shape_batch_name *ask, const char *last)
 {
-    struct shape_batch_state state;
-    struct shape_report_row row = judge(ask, last, &state);
+    struct shape_report_row row;
 
-    ck_assert_str_eq(state.fault, "");
+    ck_assert_str_eq(judge(ask, last).fault, "");
+    row = rig_row(&rig, ask, 0);
     ck_assert_uint_eq(row.outcome, OUTCOME_NEEDS_REVIEW);
     ck_assert_str_eq(row.candidates, RIG_CHILD);
 }
@@ -166,8 +138,7 @@ END_TEST
 static bool kill_amid_replacing(const struct shape_batch_name *ask)
 {
     static const struct timespec pause = {.tv_nsec = 200000};
-    uint32_t question;
-    struct channel *worker = send_roster(ask, &question);
+    struct channel *worker = rig_roster_parsing_for(&rig, ask);
 
     rig_worker_say(&rig, worker, MSG_ROSTER_PARSED, &rig_summary, roster_of(50, LARGE_ROWS, "roe"),
                    STATE_IDLE);
@@ -210,7 +181,8 @@ START_TEST(two_rosters_of_one_batch_are_not_read_at_once)
     uint32_t question;
 
     rig_batch_new(&rig, &ask);
-    worker = send_roster(&ask, &question);
+    worker = rig_roster_parsing_for(&rig, &ask);
+    question = rig.request;
     memcpy(open.batch, ask.batch, sizeof open.batch);
     chunk.upload = rig_open(&rig, MSG_ROSTER_OPEN, &open);
     rig_refused(&rig, &rig.office, MSG_UPLOAD_CHUNK, &chunk, rig_bulk("roster", 6), PROBLEM_BATCH_STATE);
@@ -225,7 +197,6 @@ END_TEST
 START_TEST(a_list_of_answers_is_no_roster_to_find_children_by)
 {
     CLEANUP(message) struct message m = MESSAGE_NONE;
-    struct shape_batch_state state;
     struct shape_batch_name ask;
 
     rig_batch_new(&rig, &ask);
@@ -238,8 +209,7 @@ START_TEST(a_list_of_answers_is_no_roster_to_find_children_by)
     rig.dry_run = true;        /* such a list foretells something, but not whom a package names */
     rig_batch_new(&rig, &ask);
     give_good(&ask, roster_of(0, 3, ""));
-    (void)judge(&ask, "doe", &state);
-    ck_assert_str_eq(state.fault, "roster-needed");
+    ck_assert_str_eq(judge(&ask, "doe").fault, "roster-needed");
 }
 END_TEST
 

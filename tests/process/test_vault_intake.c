@@ -18,46 +18,16 @@ static void teardown(void)
     rig_clear(&rig);
 }
 
-static uint32_t index_of(const struct channel *c)
-{
-    return (uint32_t)(c - rig.workers);
-}
-
-/* What the worker did was enough: it is cut off, with a leaf, and another takes its place. */
-static void expect_dropped(struct channel *c)
-{
-    rig_expect_dropped(&rig, c, PROCESS_INTAKE, index_of(c));
-}
-
-static void replace(struct channel *c)
-{
-    rig_link(&rig, c, PROCESS_INTAKE, index_of(c));
-}
-
-/* The row of a batch's first file. */
 static enum outcome first_outcome(const struct shape_batch_name *ask)
 {
-    CLEANUP(message) struct message m = MESSAGE_NONE;
-    CLEANUP(bulk) struct bulk table = {(const unsigned char *)"", 0};
-    struct shape_report_row row;
-    struct take t;
-
-    rig_ask(&rig, &rig.office, MSG_BATCH_GET, ask, -1, &m, MSG_BATCH_REPORT);
-    ck_assert_int_eq(bulk_map(&table, m.fds[0], 1u << 20), OK);
-    t = TAKE_BYTES(table.bytes, table.len);
-    take_report_row(&t, &row);
-    ck_assert_int_eq(t.err, OK);
-    return (enum outcome)row.outcome;
+    return (enum outcome)rig_row(&rig, ask, 0).outcome;
 }
 
 static void send_pictures(struct channel *c, const int fds[static 3])
 {
-    const struct shape_image_done done = {.width = 1200, .height = 1500};
+    static const struct shape_image_done done = {.width = 1200, .height = 1500};
 
-    ck_assert_int_eq(channel_send(c, MSG_IMAGE_DONE, 0, &done, fds, 3, true), OK);
-    for (unsigned i = 0; i < 3; i++)
-        (void)close(fds[i]);
-    c->state = STATE_IDLE;
+    rig_worker_draws(c, &done, fds);
 }
 
 /* Lists one photo and unpacks it; the worker that is to normalise it. */
@@ -122,7 +92,7 @@ START_TEST(listings_that_do_not_parse_cut_the_worker_off_and_another_goes_on)
             const struct shape_zip_listed listed = {.count = bent[n].count};
 
             rig_worker_say(&rig, zip, MSG_ZIP_LISTED, &listed, bent[n].fd, STATE_ZIP);
-            expect_dropped(zip);
+            rig_worker_dropped(&rig, zip);
             zip = rig_worker_asked(&rig, MSG_ZIP_OPEN, STATE_ZIP, &m);
         }
         rig_judge(&rig, zip);
@@ -153,10 +123,10 @@ START_TEST(an_archive_that_three_workers_die_of_is_not_a_zip)
     struct channel *zip = rig_batch(&rig, &ask);
 
     for (unsigned i = 0; i < 2; i++) {
-        replace(zip);
+        rig_worker_replaced(&rig, zip);
         zip = rig_worker_asked(&rig, MSG_ZIP_OPEN, STATE_ZIP, &m);
     }
-    replace(zip);
+    rig_worker_replaced(&rig, zip);
     ck_assert_str_eq(rig_batch_staged(&rig, &ask).fault, "not-a-zip");
     (void)rig_expect_serving(&rig);
     rig_stop(&rig);
@@ -178,7 +148,7 @@ START_TEST(chunks_that_the_upload_does_not_have_cut_the_worker_off)
     for (unsigned i = 0; i < 2; i++) {
         want.number = numbers[i];
         rig_worker_say(&rig, zip, MSG_CHUNK_WANT, &want, -1, STATE_ZIP);
-        expect_dropped(zip);
+        rig_worker_dropped(&rig, zip);
         zip = rig_worker_asked(&rig, MSG_ZIP_OPEN, STATE_ZIP, &m);
     }
     rig_stop(&rig);
@@ -220,7 +190,7 @@ START_TEST(bytes_and_faults_of_entries_nobody_asked_for_cut_the_worker_off)
             rig_worker_say(&rig, zip, MSG_ZIP_BYTES, &index, rig_bulk("x", 1), STATE_ZIP);
         else
             rig_worker_say(&rig, zip, MSG_ZIP_FAULT, &fault, -1, STATE_ZIP);
-        expect_dropped(zip);
+        rig_worker_dropped(&rig, zip);
         zip = rig_worker_asked(&rig, MSG_ZIP_OPEN, STATE_ZIP, &m);
         rig_worker_say(&rig, zip, MSG_ZIP_LISTED, &two, rig_listing(2), STATE_ZIP);
         fault_rest(zip);
@@ -241,7 +211,7 @@ START_TEST(a_listing_nobody_asked_for_cuts_the_worker_off)
     zip = rig_batch(&rig, &ask);
     for (unsigned i = 0; i < 2; i++)
         rig_worker_say(&rig, zip, MSG_ZIP_LISTED, &two, rig_listing(2), STATE_ZIP);
-    expect_dropped(zip);
+    rig_worker_dropped(&rig, zip);
     zip = rig_worker_asked(&rig, MSG_ZIP_OPEN, STATE_ZIP, &m);
     rig_worker_say(&rig, zip, MSG_ZIP_LISTED, &two, rig_listing(2), STATE_ZIP);
     fault_rest(zip);
@@ -267,7 +237,7 @@ START_TEST(an_entry_that_is_no_sealed_memory_cuts_the_worker_off)
         rig_worker_say(&rig, zip, MSG_ZIP_LISTED, &one, rig_listing(1), STATE_ZIP);
         rig_worker_hear(zip, &m, MSG_ZIP_READ);
         rig_worker_say(&rig, zip, MSG_ZIP_BYTES, &m.is.zip_index, fd, STATE_ZIP);
-        expect_dropped(zip);
+        rig_worker_dropped(&rig, zip);
         rig_judge(&rig, rig_worker_asked(&rig, MSG_ZIP_OPEN, STATE_ZIP, &m));
         ck_assert_uint_eq(rig_batch_staged(&rig, &ask).stored, 1);
     }
@@ -294,7 +264,7 @@ START_TEST(an_archive_refused_after_it_was_listed_keeps_what_was_judged)
     rig_worker_say(&rig, zip, MSG_ZIP_BYTES, &m.is.zip_index, rig_bulk("jpeg", 4), STATE_ZIP);
     rig_worker_hear(zip, &m, MSG_ZIP_READ);
     image = rig_worker_asked(&rig, MSG_IMAGE, STATE_IMAGE, &m);
-    replace(zip);
+    rig_worker_replaced(&rig, zip);
     for (unsigned i = 0; i < 3; i++) {
         zip = rig_worker_asked(&rig, MSG_ZIP_OPEN, STATE_ZIP, &m);
         rig_worker_say(&rig, zip, MSG_ZIP_REFUSED, &fault, -1, STATE_IDLE);
@@ -333,11 +303,11 @@ START_TEST(pictures_that_are_no_renditions_cut_the_worker_off)
                      : i == 5 ? rig_unsealed(100)
                               : rig_bulk(large, 4);
         send_pictures(image, fds);
-        expect_dropped(image);
+        rig_worker_dropped(&rig, image);
         ck_assert_uint_eq(rig_batch_staged(&rig, &ask).stored, 0);
         ck_assert_int_eq(first_outcome(&ask), OUTCOME_UNREADABLE);
         for (unsigned w = 0; w < RIG_WORKERS; w++) /* ZIP_CLOSE may wait unread */
-            replace(&rig.workers[w]);
+            rig_worker_replaced(&rig, &rig.workers[w]);
     }
     rig_stop(&rig);
 }
@@ -370,7 +340,7 @@ START_TEST(pictures_sent_twice_cut_the_worker_off)
         rig_pictures(fds);
         send_pictures(image, fds);
     }
-    expect_dropped(image);
+    rig_worker_dropped(&rig, image);
     ck_assert_uint_eq(rig_batch_staged(&rig, &ask).stored, 1);
     rig_stop(&rig);
 }
@@ -385,10 +355,10 @@ START_TEST(a_picture_that_two_workers_die_of_is_too_slow)
     rig_roster(&rig, 1);
     zip = rig_batch(&rig, &ask);
     image = up_to_image(zip);
-    replace(image);
+    rig_worker_replaced(&rig, image);
     rig_worker_hear(zip, &m, MSG_ZIP_READ);
     rig_worker_say(&rig, zip, MSG_ZIP_BYTES, &m.is.zip_index, rig_bulk("jpeg", 4), STATE_ZIP);
-    replace(rig_worker_asked(&rig, MSG_IMAGE, STATE_IMAGE, &m));
+    rig_worker_replaced(&rig, rig_worker_asked(&rig, MSG_IMAGE, STATE_IMAGE, &m));
     ck_assert_uint_eq(rig_batch_staged(&rig, &ask).stored, 0);
     ck_assert_int_eq(first_outcome(&ask), OUTCOME_TOO_SLOW);
     rig_stop(&rig);

@@ -23,27 +23,10 @@ static void teardown(void)
     rig_clear(&rig);
 }
 
-static uint32_t index_of(const struct channel *c)
-{
-    return (uint32_t)(c - rig.workers);
-}
-
-/* What the worker did was enough: it is cut off, with a leaf, and another takes its place. */
-static void expect_dropped(struct channel *c)
-{
-    rig_expect_dropped(&rig, c, PROCESS_INTAKE, index_of(c));
-}
-
-static void replace(struct channel *c)
-{
-    rig_link(&rig, c, PROCESS_INTAKE, index_of(c));
-}
-
 static int bent_roster(uint32_t count, const struct shape_roster_row *row, int more)
 {
     struct buf *b = NULL;
     struct pack p;
-    int fd;
 
     ck_assert_int_eq(buf_new(&b, 64u << 20), OK);
     p = PACK(b);
@@ -51,10 +34,7 @@ static int bent_roster(uint32_t count, const struct shape_roster_row *row, int m
         pack_roster_row(&p, row);
     for (int i = 0; i < more; i++)
         pack_u8(&p, 0x41);
-    ck_assert_int_eq(pack_end(&p), OK);
-    fd = rig_bulk(buf_bytes(b), buf_len(b));
-    buf_free(b);
-    return fd;
+    return rig_table(b, &p);
 }
 
 START_TEST(roster_tables_that_do_not_parse_change_nothing_and_cut_the_worker_off)
@@ -82,7 +62,7 @@ START_TEST(roster_tables_that_do_not_parse_change_nothing_and_cut_the_worker_off
         rig_hear(&rig, &rig.office, &m);
         ck_assert_int_eq(m.type, MSG_REFUSED);
         ck_assert_uint_eq(m.is.refused.problem, PROBLEM_ROSTER_UNUSABLE);
-        expect_dropped(worker);
+        rig_worker_dropped(&rig, worker);
         rig_ask(&rig, &rig.law, MSG_LOOKUP, &ask, -1, &m, MSG_NONE);
         ck_assert_uint_eq(m.is.none.reason, 0); /* not on any roster */
     }
@@ -131,10 +111,10 @@ START_TEST(a_roster_that_three_workers_die_of_is_unusable)
     uint32_t question = rig.request;
 
     for (unsigned i = 0; i < 2; i++) {
-        replace(worker);
+        rig_worker_replaced(&rig, worker);
         worker = rig_worker_asked(&rig, MSG_ROSTER_PARSE, STATE_ROSTER, &m);
     }
-    replace(worker);
+    rig_worker_replaced(&rig, worker);
     rig.request = question;
     rig_hear(&rig, &rig.office, &m);
     ck_assert_int_eq(m.type, MSG_REFUSED);

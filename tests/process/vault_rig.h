@@ -66,6 +66,10 @@ void rig_worker_hear(struct channel *c, struct message *out, enum msg expected);
 /* The same, whichever worker it asks; moves that one's channel to `state`. */
 struct channel *rig_worker_asked(struct rig *r, enum msg expected, enum channel_state state,
                                  struct message *out);
+/* What that worker did was enough: rig_expect_dropped(). */
+void rig_worker_dropped(struct rig *r, struct channel *c);
+/* It is gone, and another is in its place. */
+void rig_worker_replaced(struct rig *r, struct channel *c);
 /* A worker answers. */
 void rig_worker_say(struct rig *r, struct channel *c, enum msg type, const void *shape, int fd,
                     enum channel_state state);
@@ -85,6 +89,8 @@ struct shape_lookup rig_lookup(const struct rig *r, const char *state_id);
 
 /* Sealed bytes. */
 int rig_bulk(const void *bytes, size_t len);
+/* What was packed into b, sealed; frees b. */
+int rig_table(struct buf *b, const struct pack *p);
 /* A file in memory that anyone may still change. */
 int rig_unsealed(size_t len);
 /* The State ID of child n; 0 is RIG_CHILD. */
@@ -99,6 +105,8 @@ int rig_roster_table(uint32_t count); /* of RIG_CHILD and those after */
 extern const struct shape_roster_summary rig_summary;
 /* Three renditions that pass for JPEG. */
 void rig_pictures(int fds[static 3]);
+/* The worker answers IMAGE with them, and is idle; fds are closed. */
+void rig_worker_draws(struct channel *c, const struct shape_image_done *done, const int fds[static 3]);
 
 /* Opens an upload; its name. */
 uint64_t rig_open(struct rig *r, enum msg open, const void *shape);
@@ -107,8 +115,11 @@ void rig_chunk(struct rig *r, uint64_t upload, uint64_t offset, const void *byte
                enum msg expected);
 /* Of six bytes. */
 struct shape_roster_open rig_roster_open(const struct rig *r);
-/* A roster is whole and with a worker, which is returned; the report is still to come. */
+/* A roster is whole and with a worker, which is returned; the report is still to come, as the answer to
+ * r->request. */
 struct channel *rig_roster_parsing(struct rig *r);
+/* The same, of a batch; NULL: of the district. */
+struct channel *rig_roster_parsing_for(struct rig *r, const struct shape_batch_name *batch);
 /* Puts RIG_CHILD and the children after it on the roster, all opted in. */
 void rig_roster(struct rig *r, uint32_t count);
 /* A new batch; *ask names it. */
@@ -120,6 +131,8 @@ struct shape_upload_resume rig_upload_resume(const struct shape_batch_name *batc
 struct channel *rig_batch(struct rig *r, struct shape_batch_name *ask);
 /* The batch's state now; waits until every file has its verdict. */
 struct shape_batch_state rig_batch_staged(struct rig *r, const struct shape_batch_name *ask);
+/* The row of a file, counted from 0. */
+struct shape_report_row rig_row(struct rig *r, const struct shape_batch_name *ask, unsigned index);
 /* Judges a batch of RIG_CHILD's photo as an honest worker would; zip: who was asked to open it. */
 void rig_judge(struct rig *r, struct channel *zip);
 /* What the workers find in one file. */

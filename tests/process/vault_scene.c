@@ -31,7 +31,7 @@ void rig_state_id(char out[static 10], uint32_t n)
     (void)snprintf(out, 10, "%09u", 12345678 + n);
 }
 
-static int table_end(struct buf *b, const struct pack *p)
+int rig_table(struct buf *b, const struct pack *p)
 {
     int fd;
 
@@ -55,7 +55,7 @@ int rig_listing_of(uint32_t first, uint32_t count)
         memcpy(row.name + 9, ".jpg", 5);
         pack_zip_entry(&p, &row);
     }
-    return table_end(b, &p);
+    return rig_table(b, &p);
 }
 
 int rig_listing(uint32_t count)
@@ -82,7 +82,7 @@ int rig_roster_of(uint32_t first, uint32_t count)
         row.opt_in_on = law_today(clock_wall_ms());
         pack_roster_row(&p, &row);
     }
-    return table_end(b, &p);
+    return rig_table(b, &p);
 }
 
 int rig_roster_table(uint32_t count)
@@ -96,6 +96,29 @@ void rig_pictures(int fds[static 3])
 
     for (unsigned i = 0; i < 3; i++)
         fds[i] = rig_bulk(picture, sizeof picture);
+}
+
+void rig_worker_draws(struct channel *c, const struct shape_image_done *done, const int fds[static 3])
+{
+    ck_assert_int_eq(channel_send(c, MSG_IMAGE_DONE, 0, done, fds, 3, true), OK);
+    for (unsigned i = 0; i < 3; i++)
+        (void)close(fds[i]);
+    c->state = STATE_IDLE;
+}
+
+static uint32_t worker_index(const struct rig *r, const struct channel *c)
+{
+    return (uint32_t)(c - r->workers);
+}
+
+void rig_worker_dropped(struct rig *r, struct channel *c)
+{
+    rig_expect_dropped(r, c, PROCESS_INTAKE, worker_index(r, c));
+}
+
+void rig_worker_replaced(struct rig *r, struct channel *c)
+{
+    rig_link(r, c, PROCESS_INTAKE, worker_index(r, c));
 }
 
 struct channel *rig_worker_asked(struct rig *r, enum msg expected, enum channel_state state,
@@ -144,14 +167,22 @@ struct shape_roster_open rig_roster_open(const struct rig *r)
     return open;
 }
 
-struct channel *rig_roster_parsing(struct rig *r)
+struct channel *rig_roster_parsing_for(struct rig *r, const struct shape_batch_name *batch)
 {
     CLEANUP(message) struct message m = MESSAGE_NONE;
     struct shape_roster_open open = rig_roster_open(r);
-    struct shape_upload_chunk chunk = {.upload = rig_open(r, MSG_ROSTER_OPEN, &open)};
+    struct shape_upload_chunk chunk = {.upload = 0};
 
+    if (batch)
+        memcpy(open.batch, batch->batch, sizeof open.batch);
+    chunk.upload = rig_open(r, MSG_ROSTER_OPEN, &open);
     (void)rig_send(r, &r->office, MSG_UPLOAD_CHUNK, &chunk, rig_bulk("roster", 6));
     return rig_worker_asked(r, MSG_ROSTER_PARSE, STATE_ROSTER, &m);
+}
+
+struct channel *rig_roster_parsing(struct rig *r)
+{
+    return rig_roster_parsing_for(r, NULL);
 }
 
 const struct shape_roster_summary rig_summary = {.format = "CSV with header row, 5 columns, UTF-8"};
@@ -236,6 +267,23 @@ struct shape_batch_state rig_batch_staged(struct rig *r, const struct shape_batc
     return m.is.batch_state;
 }
 
+struct shape_report_row rig_row(struct rig *r, const struct shape_batch_name *ask, unsigned index)
+{
+    CLEANUP(message) struct message m = MESSAGE_NONE;
+    CLEANUP(bulk) struct bulk table = {(const unsigned char *)"", 0};
+    struct shape_report_row row = {.line = 0};
+    struct take t;
+
+    rig_ask(r, &r->office, MSG_BATCH_GET, ask, -1, &m, MSG_BATCH_REPORT);
+    ck_assert_int_eq(bulk_map(&table, m.fds[0], 1u << 20), OK);
+    ck_assert_uint_lt(index, m.is.batch_state.judged);
+    t = TAKE_BYTES(table.bytes, table.len);
+    for (unsigned i = 0; i <= index; i++)
+        take_report_row(&t, &row);
+    ck_assert_int_eq(t.err, OK);
+    return row;
+}
+
 /* The worker answers what it was asked; false: it is to let the ZIP go. */
 static bool judge_one(struct rig *r, struct channel *c, const struct rig_picture *pictures, uint32_t *images)
 {
@@ -267,9 +315,7 @@ static bool judge_one(struct rig *r, struct channel *c, const struct rig_picture
     if (pictures)
         done = pictures[strtoul((const char *)entry.bytes, NULL, 10)].done;
     rig_pictures(fds);
-    ck_assert_int_eq(channel_send(c, MSG_IMAGE_DONE, 0, &done, fds, 3, true), OK);
-    for (unsigned i = 0; i < 3; i++)
-        (void)close(fds[i]);
+    rig_worker_draws(c, &done, fds);
     ++*images;
     return true;
 }
