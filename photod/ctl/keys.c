@@ -30,7 +30,9 @@ static void print_status(const struct shape_keys_status *s)
     (void)printf("seal method     %s\n", s->seal);
     (void)printf("root key        epoch %" PRIu64 ", since %s\n", s->root_epoch, root);
     (void)printf("replacement     %s\n",
-                 s->changing ? "under way: both root keys open until photod starts by the new one" : "none");
+                 s->changing
+                     ? "under way: both root keys open until photod starts by the new one (or `keys cancel`)"
+                     : "none");
     (void)printf("recovery shares set %s\n", s->share_set);
     (void)printf("ring key        epoch %" PRIu64 ", since %s\n", s->ring_epoch, ring);
     (void)printf("keys it wraps   %" PRIu64 "\n", s->deks);

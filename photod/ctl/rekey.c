@@ -13,6 +13,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -296,5 +297,44 @@ enum ctl_exit command_keys_rekey(int argc, char **argv)
     buf_free(r.shares);
     free(r.old);
     free(r.next);
+    return code;
+}
+
+/* ---- Taking it back ---- */
+
+static enum ctl_exit cancel(struct rekey *r)
+{
+    CLEANUP(message) struct message answer = MESSAGE_NONE;
+
+    TRY_CTL(lock_config(r));
+    TRY_CTL(root_key_config(&r->old, config_path(r)));
+    if (check_in_force(r)) /* it would take away what photod.conf names */
+        return say_fail(CTL_FAILED, "or put the old lines for the root key back into %s, to cancel",
+                        config_path(r));
+    TRY_CTL(local_ask(&answer, &r->where, MSG_KEYS_CANCEL, NULL, MSG_DONE));
+    (void)printf("The root key in force is again the only one (audit leaf %" PRIu64
+                 "). Destroy the new one, and its recovery shares.\n",
+                 answer.is.done.leaf);
+    return CTL_OK;
+}
+
+static const char about_cancel[] =
+    "Takes back what `photoctl keys rekey` began: the new root key opens nothing any more. It can be done "
+    "until "
+    "photod has been started by the new one; photod.conf must name the old one. `photoctl keys status` shows "
+    "whether a replacement is under way.";
+
+enum ctl_exit command_keys_cancel(int argc, char **argv)
+{
+    struct local_line line = {.command = "keys cancel", .about = about_cancel};
+    struct rekey r = {.memory = -1, .lock = -1};
+    enum ctl_exit code;
+
+    if (!local_read(&code, &line, argc, argv))
+        return code;
+    r.where = line.where;
+    code = cancel(&r);
+    fd_cleanup(&r.lock);
+    free(r.old);
     return code;
 }

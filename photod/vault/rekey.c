@@ -5,6 +5,7 @@
 #include "keys/seal.h"
 #include "photod/base/clock.h"
 #include "photod/base/log.h"
+#include "photod/base/text.h"
 #include "photod/vault/audit.h"
 #include "photod/vault/open.h"
 #include "photod/vault/rotate.h"
@@ -12,48 +13,7 @@
 
 #define OPENING_MAX 65 /* bytes of a root key as photoctl hands it over: 64 digits and a newline */
 
-/* ---- Beginning ---- */
-
-/* Only sealed memory is read: what could change or never end is not a root key. */
-static enum err read_root(struct secret **out, int fd)
-{
-    __attribute__((cleanup(bulk_cleanup))) struct bulk b = {0};
-
-    TRY(bulk_map(&b, fd, OPENING_MAX));
-    return seal_key_file_read(out, fd);
-}
-
-static enum err begin(struct vault *v, const struct shape_keys_rekey *ask, int fd)
-{
-    CLEANUP(secret) struct secret *next = NULL;
-    enum err e;
-
-    TRY(read_root(&next, fd));
-    if (secret_equal(next, v->root))
-        return ERR_EXISTS;
-    TRY(keys_root_begin(v->keys, next, ask->set));
-    e = key_file_write(v);
-    if (e)
-        keys_root_cancel(v->keys);
-    return e;
-}
-
-void answer_keys_rekey(struct vault *v, struct peer *p, struct message *m)
-{
-    enum err e = begin(v, &m->is.keys_rekey, m->fds[0]);
-
-    if (!e)
-        answer_keys_status(v, p, m);
-    else if (e == ERR_MALFORMED || e == ERR_LIMIT)
-        answer_refused(v, asker_of(p, m), PROBLEM_BAD_PARAMETER, "that is no root key with its set of shares",
-                       0);
-    else if (e == ERR_EXISTS)
-        answer_refused(v, asker_of(p, m), PROBLEM_BAD_PARAMETER, "that root key is the one in force", 0);
-    else
-        answer_refused(v, asker_of(p, m), problem_of(e), NULL, 0);
-}
-
-/* ---- Its end ---- */
+/* ---- What was told ---- */
 
 static void root_id(unsigned char id[static SID_BYTES], const struct vault *v)
 {
@@ -76,6 +36,185 @@ static enum err get_root_record(struct vault *v, struct shape_root_record *out)
     take_root_record(&t, out);
     return take_end(&t);
 }
+
+/* ---- Looking ---- */
+
+static enum err make_status(struct vault *v, struct shape_keys_status *s)
+{
+    struct shape_root_record root;
+
+    *s = (struct shape_keys_status){.ring_epoch = keys_ring_epoch(v->keys),
+                                    .rotating = keys_ring_is_rotating(v->keys),
+                                    .root_epoch = keys_root_epoch(v->keys),
+                                    .changing = keys_root_is_changing(v->keys)};
+    TRY(store_count(v->store, KIND_KEY, &s->deks));
+    TRY(rotation_since(&s->ring_since_ms, v));
+    TRY(get_root_record(v, &root));
+    s->root_since_ms = root.since_ms;
+    keys_share_set(s->share_set, v->keys);
+    (void)snprintf(s->suite, sizeof s->suite, "%s", suite_name(envelope_suite()));
+    (void)snprintf(s->seal, sizeof s->seal, "%s", v->config.seal);
+    (void)snprintf(s->root_key, sizeof s->root_key, "%s", v->config.root_key);
+    return OK;
+}
+
+static void answer_status(struct vault *v, struct asker to)
+{
+    struct shape_keys_status s;
+    enum err e = make_status(v, &s);
+
+    if (e)
+        answer_refused(v, to, problem_of(e), NULL, 0);
+    else
+        answer(v, to, MSG_KEYS_ARE, &s, NULL, 0);
+}
+
+void answer_keys_status(struct vault *v, struct peer *p, struct message *m)
+{
+    answer_status(v, asker_of(p, m));
+}
+
+/* ---- Beginning ---- */
+
+/* Only sealed memory is read: what could change or never end is not a root key. */
+static enum err read_root(struct secret **out, int fd)
+{
+    __attribute__((cleanup(bulk_cleanup))) struct bulk b = {0};
+
+    TRY(bulk_map(&b, fd, OPENING_MAX));
+    return seal_key_file_read(out, fd);
+}
+
+/* Its leaf waits for the disk; the new root key waits with it. */
+struct rekey_job {
+    struct job job;
+    struct asker to;
+    struct secret *next;
+    char set[sizeof(((struct shape_keys_rekey *)0)->set)];
+};
+
+static void rekey_free(struct rekey_job *r)
+{
+    secret_free(r->next);
+    job_clear(&r->job);
+    free(r);
+}
+
+static enum err submit_leaf(struct vault *v, struct rekey_job *r, const char *type, uint64_t epoch)
+{
+    struct leaf l;
+
+    leaf_begin(&l, type);
+    leaf_number(&l, "epoch", epoch);
+    TRY(store_batch_new(&r->job.batch));
+    TRY(leaf_add(&l, v, r->job.batch, NULL));
+    r->job.lane = LANE_BULK;
+    return committer_submit(v->committer, &r->job);
+}
+
+static enum err begin(struct vault *v, const struct rekey_job *r)
+{
+    enum err e;
+
+    TRY(keys_root_begin(v->keys, r->next, r->set));
+    e = key_file_write(v);
+    if (e)
+        keys_root_cancel(v->keys);
+    return e;
+}
+
+static void begin_logged(struct vault *v, struct job *j)
+{
+    struct rekey_job *r = (struct rekey_job *)j;
+    enum err e = job_result(j);
+
+    if (!e)
+        e = begin(v, r);
+    if (e)
+        answer_refused(v, r->to, problem_of(e), NULL, 0);
+    else
+        answer_status(v, r->to);
+    rekey_free(r);
+}
+
+static enum err take_root(struct rekey_job *r, struct vault *v, const struct shape_keys_rekey *ask, int fd)
+{
+    unsigned char set[4];
+
+    TRY(read_root(&r->next, fd));
+    TRY(hex_decode(set, sizeof set, ask->set));
+    memcpy(r->set, ask->set, sizeof r->set);
+    return secret_equal(r->next, v->root) ? ERR_EXISTS : OK;
+}
+
+void answer_keys_rekey(struct vault *v, struct peer *p, struct message *m)
+{
+    struct asker to = asker_of(p, m);
+    struct rekey_job *r = calloc(1, sizeof *r);
+    enum err e = r ? take_root(r, v, &m->is.keys_rekey, m->fds[0]) : ERR_NOMEM;
+
+    if (!e) {
+        r->to = to;
+        r->job.done = begin_logged;
+        e = submit_leaf(v, r, "rekey-begun", keys_root_epoch(v->keys) + 1);
+    }
+    if (!e)
+        return;
+    if (e == ERR_MALFORMED || e == ERR_LIMIT)
+        answer_refused(v, to, PROBLEM_BAD_PARAMETER, "that is no root key with its set of shares", 0);
+    else if (e == ERR_EXISTS)
+        answer_refused(v, to, PROBLEM_BAD_PARAMETER, "that root key is the one in force", 0);
+    else
+        answer_refused(v, to, problem_of(e), NULL, 0);
+    if (r)
+        rekey_free(r);
+}
+
+/* ---- Taken back ---- */
+
+static void cancel_logged(struct vault *v, struct job *j)
+{
+    struct rekey_job *r = (struct rekey_job *)j;
+    struct shape_done done = {.leaf = j->outcome.first_leaf};
+    enum err e = job_result(j);
+
+    if (e)
+        answer_refused(v, r->to, problem_of(e), NULL, 0);
+    else
+        answer(v, r->to, MSG_DONE, &done, NULL, 0);
+    rekey_free(r);
+}
+
+/* The key file first: that leaf must be true when it can be read. */
+void answer_keys_cancel(struct vault *v, struct peer *p, struct message *m)
+{
+    struct asker to = asker_of(p, m);
+    struct rekey_job *r;
+    enum err e;
+
+    if (!keys_root_is_changing(v->keys)) {
+        answer_refused(v, to, PROBLEM_BAD_PARAMETER, "no replacement of the root key is under way", 0);
+        return;
+    }
+    r = calloc(1, sizeof *r);
+    e = r ? OK : ERR_NOMEM;
+    if (!e) {
+        keys_root_cancel(v->keys);
+        e = key_file_write(v);
+    }
+    if (!e) {
+        r->to = to;
+        r->job.done = cancel_logged;
+        e = submit_leaf(v, r, "rekey-cancelled", keys_root_epoch(v->keys) + 1);
+    }
+    if (!e)
+        return;
+    answer_refused(v, to, problem_of(e), NULL, 0);
+    if (r)
+        rekey_free(r);
+}
+
+/* ---- Its end ---- */
 
 static enum err put_root_record(struct vault *v, struct store_batch *b)
 {
@@ -151,36 +290,4 @@ void rekey_resume(struct vault *v)
 
     if (e)
         log_error("replacing the root key is not at its end: %s; the next start goes on", err_name(e));
-}
-
-/* ---- Looking ---- */
-
-static enum err make_status(struct vault *v, struct shape_keys_status *s)
-{
-    struct shape_root_record root;
-
-    *s = (struct shape_keys_status){.ring_epoch = keys_ring_epoch(v->keys),
-                                    .rotating = keys_ring_is_rotating(v->keys),
-                                    .root_epoch = keys_root_epoch(v->keys),
-                                    .changing = keys_root_is_changing(v->keys)};
-    TRY(store_count(v->store, KIND_KEY, &s->deks));
-    TRY(rotation_since(&s->ring_since_ms, v));
-    TRY(get_root_record(v, &root));
-    s->root_since_ms = root.since_ms;
-    keys_share_set(s->share_set, v->keys);
-    (void)snprintf(s->suite, sizeof s->suite, "%s", suite_name(envelope_suite()));
-    (void)snprintf(s->seal, sizeof s->seal, "%s", v->config.seal);
-    (void)snprintf(s->root_key, sizeof s->root_key, "%s", v->config.root_key);
-    return OK;
-}
-
-void answer_keys_status(struct vault *v, struct peer *p, struct message *m)
-{
-    struct shape_keys_status s;
-    enum err e = make_status(v, &s);
-
-    if (e)
-        answer_refused(v, asker_of(p, m), problem_of(e), NULL, 0);
-    else
-        answer(v, asker_of(p, m), MSG_KEYS_ARE, &s, NULL, 0);
 }

@@ -184,6 +184,7 @@ static answer_message *const answers[MSG_COUNT] = {
     [MSG_AUDIT_KEY] = answer_audit_key,
     [MSG_KEYS_ROTATE] = answer_keys_rotate,
     [MSG_KEYS_REKEY] = answer_keys_rekey,
+    [MSG_KEYS_CANCEL] = answer_keys_cancel,
     [MSG_KEYS_STATUS] = answer_keys_status,
     [MSG_PURGE] = answer_purge,
     [MSG_FSCK] = answer_fsck,

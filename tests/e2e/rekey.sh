@@ -122,6 +122,30 @@ refuse "without photod nothing is replaced" rekey "$scratch/no.key"
 check "... and nothing left" test ! -e "$scratch/no.key" -a ! -e "$conf.new"
 must scratch_start
 
+# ---- Taken back ----
+
+cancel() { "$bin/photoctl" keys cancel --config "$conf" --socket "$socket"; }
+refuse "where nothing was begun, nothing is cancelled" cancel
+cp -p "$conf" "$scratch/conf.old"
+must rekey "$scratch/taken.back" >/dev/null
+check "a replacement that was begun is in the log" test "$(count_leaves '"type":"rekey-begun"')" -gt "$(rekeyed_leaves)"
+check "... and keys status names it" eval '"$bin/photoctl" keys status --socket "$socket" | grep -q "^replacement  *under way"'
+refuse "while photod.conf names the new root key it is not cancelled" cancel
+cp -p "$conf" "$scratch/conf.new" && cp -p "$scratch/conf.old" "$conf"
+check "with the old lines back it is" cancel
+check "... nothing is under way any more" status_is replacing false
+check "... and the log says so" test "$(count_leaves '"type":"rekey-cancelled"')" -eq 1
+new_does_not_start() {
+    must scratch_stop
+    cp -p "$scratch/conf.new" "$conf"
+    not timeout 20 "$bin/photod" --config "$conf" >/dev/null 2>&1 </dev/null
+    local rc=$?
+    cp -p "$scratch/conf.old" "$conf"
+    return $rc
+}
+check "... the new root key opens nothing" new_does_not_start
+check "... and the old one does" eval 'scratch_start && found'
+
 # ---- Killed ----
 
 # At random moments of the command: the vault, photoctl or all of photod; each time photod serves again by itself.

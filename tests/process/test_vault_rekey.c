@@ -109,12 +109,37 @@ START_TEST(random_root_keys_are_refused_or_taken_and_the_vault_serves)
 }
 END_TEST
 
+START_TEST(what_is_begun_is_in_the_log_and_can_be_taken_back_once)
+{
+    CLEANUP(message) struct message m = MESSAGE_NONE;
+
+    rig_refused(&rig, &rig.ctl, MSG_KEYS_CANCEL, NULL, -1, PROBLEM_BAD_PARAMETER);
+    rig_ask(&rig, &rig.ctl, MSG_KEYS_REKEY, &good, rig_bulk(DIGITS, 65), &m, MSG_KEYS_ARE);
+    ck_assert(m.is.keys_status.changing);
+    rig_expect_leaf(&rig, "\"type\":\"rekey-begun\",\"epoch\":2}");
+    rig_kill(&rig);
+    rig_launch(&rig);
+    rig_join(&rig);
+    ck_assert(is_changing());
+    rig_ask(&rig, &rig.ctl, MSG_KEYS_CANCEL, NULL, -1, &m, MSG_DONE);
+    rig_expect_leaf(&rig, "\"type\":\"rekey-cancelled\",\"epoch\":2}");
+    ck_assert(!is_changing());
+    rig_refused(&rig, &rig.ctl, MSG_KEYS_CANCEL, NULL, -1, PROBLEM_BAD_PARAMETER);
+    rig_kill(&rig);
+    rig_launch(&rig);
+    rig_join(&rig);
+    ck_assert(!is_changing());
+    (void)rig_expect_serving(&rig);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
         only_sealed_memory_is_read,
         a_set_that_is_none_is_refused,
         random_root_keys_are_refused_or_taken_and_the_vault_serves,
+        what_is_begun_is_in_the_log_and_can_be_taken_back_once,
     };
 
     return rig_suite("vault_rekey", tests, sizeof tests / sizeof tests[0], set_up, tear_down);
