@@ -1,6 +1,5 @@
 /* photod itself, with stand-ins for its children (child_fake.c). */
 #include <arpa/inet.h>
-#include <check.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -13,6 +12,7 @@
 #include <unistd.h>
 #include "parent_rig.h"
 #include "photod/base/clock.h"
+#include "tests/unit/suite.h"
 
 #define ORDINARY "confinement = same-user\nlaw_listen = 127.0.0.1:0\noffice_listen = [::1]:0\n"
 
@@ -524,51 +524,20 @@ START_TEST(service_manager_hears_ready_and_the_watchdog)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("parent");
-    TCase *c = tcase_create("photod");
-    SRunner *runner;
-    int failed;
-
-    tcase_set_timeout(c, 60);
-    tcase_add_checked_fixture(c, setup, teardown);
-    tcase_add_test(c, children_get_what_they_need_then_go);
-    tcase_add_test(c, children_are_born_with_one_descriptor_and_no_environment);
-    tcase_add_test(c, links_join_the_two_they_name);
-    tcase_add_test(c, vault_hears_of_every_process);
-    tcase_add_test(c, dead_web_is_started_again_with_a_fresh_link);
-    tcase_add_test(c, vault_dies_and_everybody_is_linked_with_the_new_one);
-    tcase_add_test(c, child_that_dies_again_and_again_is_started_ever_more_slowly);
-    tcase_add_test(c, worker_that_has_done_its_share_is_replaced_without_a_word);
-    tcase_add_test(c, worker_the_vault_complains_of_is_replaced);
-    tcase_add_test(c, vault_that_cannot_open_ends_photod_with_its_code);
-    tcase_add_test(c, doors_stop_first_then_the_vault_then_the_workers);
-    tcase_add_test(c, door_that_does_not_stop_is_killed_and_the_vault_still_stops_in_order);
-    tcase_add_test(c, child_that_speaks_out_of_turn_is_killed_and_started_again);
-    tcase_add_test(c, killed_photod_leaves_nobody_behind);
-    tcase_add_test(c, new_certificate_reaches_both_doors);
-    tcase_add_test(c, new_revocation_list_is_noticed_without_being_told);
-    tcase_add_test(c, broken_certificate_is_not_passed_on);
-    tcase_add_test(c, unknown_key_is_named_with_its_line);
-    tcase_add_test(c, missing_key_is_named);
-    tcase_add_test(c, check_reads_the_configuration_and_no_more);
-    tcase_add_test(c, port_in_use_is_one_line);
-    tcase_add_test(c, address_that_is_none_is_refused);
-    tcase_add_test(c, socket_of_a_killed_photod_is_replaced);
-    tcase_add_test(c, second_photod_leaves_the_first_alone);
-    tcase_add_test(c, sockets_of_a_dying_photod_are_awaited);
-    tcase_add_test(c, file_in_the_place_of_the_socket_is_left_alone);
-    tcase_add_test(c, key_that_everybody_may_read_is_refused);
-    tcase_add_test(c, passphrase_stands_behind_the_root_key);
-    tcase_add_test(c, file_of_another_kind_is_refused);
-    tcase_add_test(c, missing_user_is_named);
-    tcase_add_test(c, each_child_runs_as_its_own_user);
-    tcase_add_test(c, service_manager_hears_ready_and_the_watchdog);
-    suite_add_tcase(suite, c);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
-}
+SUITE_IN("parent", setup, teardown, children_get_what_they_need_then_go,
+         children_are_born_with_one_descriptor_and_no_environment, links_join_the_two_they_name,
+         vault_hears_of_every_process, dead_web_is_started_again_with_a_fresh_link,
+         vault_dies_and_everybody_is_linked_with_the_new_one,
+         child_that_dies_again_and_again_is_started_ever_more_slowly,
+         worker_that_has_done_its_share_is_replaced_without_a_word, worker_the_vault_complains_of_is_replaced,
+         vault_that_cannot_open_ends_photod_with_its_code, doors_stop_first_then_the_vault_then_the_workers,
+         door_that_does_not_stop_is_killed_and_the_vault_still_stops_in_order,
+         child_that_speaks_out_of_turn_is_killed_and_started_again, killed_photod_leaves_nobody_behind,
+         new_certificate_reaches_both_doors, new_revocation_list_is_noticed_without_being_told,
+         broken_certificate_is_not_passed_on, unknown_key_is_named_with_its_line, missing_key_is_named,
+         check_reads_the_configuration_and_no_more, port_in_use_is_one_line, address_that_is_none_is_refused,
+         socket_of_a_killed_photod_is_replaced, second_photod_leaves_the_first_alone,
+         sockets_of_a_dying_photod_are_awaited, file_in_the_place_of_the_socket_is_left_alone,
+         key_that_everybody_may_read_is_refused, passphrase_stands_behind_the_root_key,
+         file_of_another_kind_is_refused, missing_user_is_named, each_child_runs_as_its_own_user,
+         service_manager_hears_ready_and_the_watchdog)

@@ -1,5 +1,4 @@
 /* The manifest of a backup, and who wrote it. */
-#include <check.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +8,7 @@
 #include "photod/base/text.h"
 #include "photod/ctl/backup_dir.h"
 #include "tests/unit/ctl_fixture.h"
+#include "tests/unit/suite.h"
 
 static struct fixture_key key;
 static struct vkey vkey;
@@ -147,23 +147,6 @@ START_TEST(another_log_proves_nothing)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *s = suite_create("ctl_backup_dir");
-    TCase *t = tcase_create("ctl_backup_dir");
-    SRunner *r;
-    int failed;
-
-    tcase_add_checked_fixture(t, set_up, tear_down);
-    tcase_add_test(t, a_manifest_that_the_log_knows_is_proven);
-    tcase_add_test(t, a_flipped_bit_in_any_byte_of_a_manifest_is_found);
-    tcase_add_test(t, a_leaf_that_says_something_else_proves_nothing);
-    tcase_add_test(t, another_log_proves_nothing);
-    tcase_set_timeout(t, 50);
-    suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
-}
+SUITE_IN("ctl_backup_dir", set_up, tear_down, a_manifest_that_the_log_knows_is_proven,
+         a_flipped_bit_in_any_byte_of_a_manifest_is_found, a_leaf_that_says_something_else_proves_nothing,
+         another_log_proves_nothing)

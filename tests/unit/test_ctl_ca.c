@@ -1,5 +1,4 @@
 #include <arpa/inet.h>
-#include <check.h>
 #include <gnutls/x509.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,6 +6,7 @@
 #include <time.h>
 #include "photod/base/clock.h"
 #include "photod/ctl/ca.h"
+#include "tests/unit/suite.h"
 
 static const char passphrase[] = "correct horse battery";
 static struct ca_files root;
@@ -208,28 +208,8 @@ START_TEST(a_chain_of_another_ca_does_not_verify)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *s = suite_create("ctl_ca");
-    TCase *t = tcase_create("all");
-    SRunner *r;
-    int failed;
-
-    tcase_add_checked_fixture(t, set_up, tear_down);
-    tcase_add_test(t, the_key_is_sealed_and_the_passphrase_opens_it);
-    tcase_add_test(t, a_wrong_passphrase_gives_one_sentence);
-    tcase_add_test(t, files_that_are_no_ca_are_refused);
-    tcase_add_test(t, the_ca_may_sign_certificates_and_lists_and_nothing_below_it_may);
-    tcase_add_test(t, a_long_origin_still_makes_a_ca);
-    tcase_add_test(t, a_servers_chain_verifies_for_each_of_its_names);
-    tcase_add_test(t, a_clients_chain_verifies_and_names_its_agency);
-    tcase_add_test(t, a_certificate_does_not_outlive_its_ca);
-    tcase_add_test(t, a_chain_of_another_ca_does_not_verify);
-    tcase_set_timeout(t, 50);
-    suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
-}
+SUITE_IN("ctl_ca", set_up, tear_down, the_key_is_sealed_and_the_passphrase_opens_it,
+         a_wrong_passphrase_gives_one_sentence, files_that_are_no_ca_are_refused,
+         the_ca_may_sign_certificates_and_lists_and_nothing_below_it_may, a_long_origin_still_makes_a_ca,
+         a_servers_chain_verifies_for_each_of_its_names, a_clients_chain_verifies_and_names_its_agency,
+         a_certificate_does_not_outlive_its_ca, a_chain_of_another_ca_does_not_verify)

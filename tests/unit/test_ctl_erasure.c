@@ -1,5 +1,4 @@
 /* Commands around erasure, with a vault of one question at the other end of the socket. */
-#include <check.h>
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -15,6 +14,7 @@
 #include "photod/wire/bulk.h"
 #include "photod/wire/channel.h"
 #include "tests/unit/ctl_fixture.h"
+#include "tests/unit/suite.h"
 
 static char *dir;
 static char path[100], said[4096], printed[8192];
@@ -295,27 +295,7 @@ START_TEST(the_clock_is_accepted)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *s = suite_create("ctl_erasure");
-    TCase *t = tcase_create("all");
-    SRunner *r;
-    int failed;
-
-    tcase_add_checked_fixture(t, set_up, tear_down);
-    tcase_add_test(t, an_erased_child_leaves_answers_and_a_last_day);
-    tcase_add_test(t, a_child_in_the_live_store_is_told_as_such);
-    tcase_add_test(t, a_child_nobody_named_is_told_as_such);
-    tcase_add_test(t, a_purge_prints_its_certificate);
-    tcase_add_test(t, a_forecast_is_sorted_and_summed);
-    tcase_add_test(t, a_forecast_cut_short_is_refused);
-    tcase_add_test(t, the_state_of_the_keys_is_shown);
-    tcase_add_test(t, a_rotation_that_outlives_the_answer_goes_on);
-    tcase_add_test(t, the_clock_is_accepted);
-    suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
-}
+SUITE_IN("ctl_erasure", set_up, tear_down, an_erased_child_leaves_answers_and_a_last_day,
+         a_child_in_the_live_store_is_told_as_such, a_child_nobody_named_is_told_as_such,
+         a_purge_prints_its_certificate, a_forecast_is_sorted_and_summed, a_forecast_cut_short_is_refused,
+         the_state_of_the_keys_is_shown, a_rotation_that_outlives_the_answer_goes_on, the_clock_is_accepted)

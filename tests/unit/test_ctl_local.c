@@ -1,4 +1,3 @@
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +7,7 @@
 #include "lawapi/problem.h"
 #include "photod/ctl/local.h"
 #include "tests/unit/ctl_fixture.h"
+#include "tests/unit/suite.h"
 
 static char *dir;
 static char path[100];
@@ -139,24 +139,6 @@ START_TEST(the_socket_is_found_through_the_configuration)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *s = suite_create("ctl_local");
-    TCase *t = tcase_create("all");
-    SRunner *r;
-    int failed;
-
-    tcase_add_checked_fixture(t, set_up, tear_down);
-    tcase_add_test(t, a_question_gets_its_answer);
-    tcase_add_test(t, a_refusal_is_a_failure);
-    tcase_add_test(t, a_refusal_that_is_no_problem_we_know_is_a_failure);
-    tcase_add_test(t, a_closed_connection_is_unreachable);
-    tcase_add_test(t, an_answer_of_another_type_is_a_failure);
-    tcase_add_test(t, the_socket_is_found_through_the_configuration);
-    suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
-}
+SUITE_IN("ctl_local", set_up, tear_down, a_question_gets_its_answer, a_refusal_is_a_failure,
+         a_refusal_that_is_no_problem_we_know_is_a_failure, a_closed_connection_is_unreachable,
+         an_answer_of_another_type_is_a_failure, the_socket_is_found_through_the_configuration)

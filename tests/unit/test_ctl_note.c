@@ -1,8 +1,8 @@
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 #include "photod/ctl/note.h"
 #include "tests/unit/ctl_fixture.h"
+#include "tests/unit/suite.h"
 
 /* C2SP signed-note, the example of the specification. */
 static const char spec_vkey[] = "example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k";
@@ -233,30 +233,9 @@ START_TEST(a_signed_text_that_is_no_checkpoint_is_refused)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *s = suite_create("ctl_note");
-    TCase *t = tcase_create("all");
-    SRunner *r;
-    int failed;
-
-    tcase_add_test(t, the_specifications_example_verifies);
-    tcase_add_test(t, gos_note_verifies_with_either_of_its_keys);
-    tcase_add_test(t, every_flipped_bit_of_a_note_is_found);
-    tcase_add_test(t, every_shortened_note_is_refused);
-    tcase_add_test(t, a_note_must_be_utf8_without_control_characters);
-    tcase_add_test(t, the_text_ends_at_the_last_empty_line);
-    tcase_add_test(t, a_key_with_a_changed_character_is_refused);
-    tcase_add_test(t, blanks_around_a_key_are_ignored);
-    tcase_add_test(t, a_key_of_another_type_is_refused);
-    tcase_add_test(t, base64_has_one_form);
-    tcase_add_test(t, a_checkpoint_has_the_origin_of_its_key);
-    tcase_add_test(t, a_signed_text_that_is_no_checkpoint_is_refused);
-    tcase_set_timeout(t, 50);
-    suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
-}
+SUITE("ctl_note", the_specifications_example_verifies, gos_note_verifies_with_either_of_its_keys,
+      every_flipped_bit_of_a_note_is_found, every_shortened_note_is_refused,
+      a_note_must_be_utf8_without_control_characters, the_text_ends_at_the_last_empty_line,
+      a_key_with_a_changed_character_is_refused, blanks_around_a_key_are_ignored,
+      a_key_of_another_type_is_refused, base64_has_one_form, a_checkpoint_has_the_origin_of_its_key,
+      a_signed_text_that_is_no_checkpoint_is_refused)

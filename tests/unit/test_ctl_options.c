@@ -1,4 +1,3 @@
-#include <check.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +8,7 @@
 #include "photod/ctl/init_config.h"
 #include "photod/ctl/options.h"
 #include "photod/ctl/report.h"
+#include "tests/unit/suite.h"
 
 static char said[8192], printed[32768];
 
@@ -229,30 +229,10 @@ START_TEST(a_report_written_as_tsv_keeps_its_columns)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *s = suite_create("ctl_options");
-    TCase *t = tcase_create("all");
-    SRunner *r;
-    int failed;
-
-    tcase_add_test(t, help_lists_every_command);
-    tcase_add_test(t, every_command_has_help_that_fits_a_terminal);
-    tcase_add_test(t, every_command_refuses_an_unknown_option_in_one_sentence);
-    tcase_add_test(t, a_secret_typed_as_an_option_is_not_repeated);
-    tcase_add_test(t, a_missing_option_is_named);
-    tcase_add_test(t, a_value_that_is_missing_or_given_twice_is_named);
-    tcase_add_test(t, too_many_or_too_few_operands_are_refused);
-    tcase_add_test(t, an_unknown_command_is_refused);
-    tcase_add_test(t, what_was_typed_cannot_drive_the_terminal);
-    tcase_add_test(t, a_missing_socket_is_unreachable);
-    tcase_add_test(t, ill_formed_arguments_are_usage_errors);
-    tcase_add_test(t, the_configuration_made_is_one_that_photod_reads);
-    tcase_add_test(t, a_report_written_as_tsv_keeps_its_columns);
-    suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
-}
+SUITE("ctl_options", help_lists_every_command, every_command_has_help_that_fits_a_terminal,
+      every_command_refuses_an_unknown_option_in_one_sentence, a_secret_typed_as_an_option_is_not_repeated,
+      a_missing_option_is_named, a_value_that_is_missing_or_given_twice_is_named,
+      too_many_or_too_few_operands_are_refused, an_unknown_command_is_refused,
+      what_was_typed_cannot_drive_the_terminal, a_missing_socket_is_unreachable,
+      ill_formed_arguments_are_usage_errors, the_configuration_made_is_one_that_photod_reads,
+      a_report_written_as_tsv_keeps_its_columns)

@@ -1,10 +1,10 @@
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "photod/base/text.h"
 #include "photod/ctl/receipt.h"
 #include "tests/unit/ctl_fixture.h"
+#include "tests/unit/suite.h"
 
 static const char picture[] = "\xff\xd8\xff\xe0 not a real JPEG, but the bytes that were sent";
 static const char salt[] = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1eff";
@@ -178,27 +178,8 @@ START_TEST(a_receipt_without_its_extra_line_is_refused)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *s = suite_create("ctl_receipt");
-    TCase *t = tcase_create("all");
-    SRunner *r;
-    int failed;
-
-    tcase_add_checked_fixture(t, set_up, tear_down);
-    tcase_add_test(t, a_receipt_verifies_at_every_place_of_every_tree);
-    tcase_add_test(t, another_picture_is_told_apart_plainly);
-    tcase_add_test(t, every_flipped_bit_of_a_receipt_is_found);
-    tcase_add_test(t, every_shortened_receipt_is_refused);
-    tcase_add_test(t, a_receipt_of_another_key_is_refused);
-    tcase_add_test(t, a_proof_of_the_wrong_length_is_refused);
-    tcase_add_test(t, an_entry_that_is_no_release_is_refused);
-    tcase_add_test(t, a_receipt_without_its_extra_line_is_refused);
-    tcase_set_timeout(t, 50);
-    suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
-}
+SUITE_IN("ctl_receipt", set_up, tear_down, a_receipt_verifies_at_every_place_of_every_tree,
+         another_picture_is_told_apart_plainly, every_flipped_bit_of_a_receipt_is_found,
+         every_shortened_receipt_is_refused, a_receipt_of_another_key_is_refused,
+         a_proof_of_the_wrong_length_is_refused, an_entry_that_is_no_release_is_refused,
+         a_receipt_without_its_extra_line_is_refused)

@@ -1,4 +1,3 @@
-#include <check.h>
 #include <fcntl.h>
 #include <lmdb.h>
 #include <pthread.h>
@@ -8,6 +7,7 @@
 #include "keys/inside.h"
 #include "lawapi/rendition.h"
 #include "tests/unit/store_scene.h"
+#include "tests/unit/suite.h"
 
 /* LMDB's files: opening them, and what is wrong with them. */
 
@@ -354,30 +354,9 @@ START_TEST(a_rendition_at_its_budget_fills_its_last_page)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("lmdb");
-    TCase *c = tcase_create("files");
-    SRunner *runner;
-    int failed;
-
-    tcase_set_timeout(c, 50);
-    tcase_add_checked_fixture(c, scene_setup_lmdb, scene_teardown);
-    tcase_add_test(c, many_keys_go_in_one_batch);
-    tcase_add_test(c, a_reader_that_stays_is_seen_to_fall_behind);
-    tcase_add_test(c, a_second_open_is_busy);
-    tcase_add_test(c, a_store_is_made_once_and_found_only_where_it_is);
-    tcase_add_test(c, the_files_are_for_their_owner_only);
-    tcase_add_test(c, a_newer_format_is_refused_and_a_garbled_one_is_damage);
-    tcase_add_test(c, a_log_that_does_not_add_up_is_damage);
-    tcase_add_test(c, a_file_cut_short_is_refused);
-    tcase_add_test(c, a_file_short_of_unused_pages_only_is_taken);
-    tcase_add_test(c, garbage_in_a_meta_page_is_refused);
-    tcase_add_test(c, a_rendition_at_its_budget_fills_its_last_page);
-    suite_add_tcase(suite, c);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
-}
+SUITE_IN("lmdb", scene_setup_lmdb, scene_teardown, many_keys_go_in_one_batch,
+         a_reader_that_stays_is_seen_to_fall_behind, a_second_open_is_busy,
+         a_store_is_made_once_and_found_only_where_it_is, the_files_are_for_their_owner_only,
+         a_newer_format_is_refused_and_a_garbled_one_is_damage, a_log_that_does_not_add_up_is_damage,
+         a_file_cut_short_is_refused, a_file_short_of_unused_pages_only_is_taken,
+         garbage_in_a_meta_page_is_refused, a_rendition_at_its_budget_fills_its_last_page)

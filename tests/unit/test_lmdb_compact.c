@@ -1,4 +1,3 @@
-#include <check.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -8,6 +7,7 @@
 #include <sys/wait.h>
 #include "store/lmdb_compact.h"
 #include "tests/unit/store_scene.h"
+#include "tests/unit/suite.h"
 
 /* Compacting: what was replaced or deleted is no longer in the file, and nothing else is lost. */
 
@@ -224,23 +224,6 @@ static void setup(void)
     memset(&seam, 0, sizeof seam);
 }
 
-int main(void)
-{
-    Suite *suite = suite_create("lmdb compact");
-    TCase *c = tcase_create("compact");
-    SRunner *runner;
-    int failed;
-
-    tcase_set_timeout(c, 50);
-    tcase_add_checked_fixture(c, setup, scene_teardown);
-    tcase_add_test(c, no_replaced_or_deleted_key_is_left_in_the_file);
-    tcase_add_test(c, a_crash_at_any_point_leaves_a_whole_keyring);
-    tcase_add_test(c, what_cannot_be_put_in_place_stops_all_writing);
-    tcase_add_test(c, reads_go_on_while_it_is_compacted);
-    suite_add_tcase(suite, c);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
-}
+SUITE_IN("lmdb compact", setup, scene_teardown, no_replaced_or_deleted_key_is_left_in_the_file,
+         a_crash_at_any_point_leaves_a_whole_keyring, what_cannot_be_put_in_place_stops_all_writing,
+         reads_go_on_while_it_is_compacted)

@@ -1,4 +1,3 @@
-#include <check.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <lmdb.h>
@@ -9,6 +8,7 @@
 #include <sys/wait.h>
 #include "store/lmdb.h"
 #include "tests/unit/store_scene.h"
+#include "tests/unit/suite.h"
 
 /*
  * LMDB when the disk fails, is full, or the process is killed.  Its commits
@@ -413,28 +413,10 @@ static void setup(void)
     memset(&commits, 0, sizeof commits);
 }
 
-int main(void)
-{
-    Suite *suite = suite_create("lmdb faults");
-    TCase *c = tcase_create("faults");
-    SRunner *runner;
-    int failed;
-
-    tcase_set_timeout(c, 50);
-    tcase_add_checked_fixture(c, setup, scene_teardown);
-    tcase_add_test(c, a_key_is_put_before_its_photo_and_deleted_after);
-    tcase_add_test(c, a_crash_in_between_leaves_a_key_without_photo_never_the_reverse);
-    tcase_add_test(c, no_room_for_the_photo_takes_its_new_key_back);
-    tcase_add_test(c, a_group_without_room_is_tried_batch_by_batch);
-    tcase_add_test(c, an_unexplained_write_error_makes_the_store_read_only);
-    tcase_add_test(c, a_key_that_could_not_be_deleted_leaves_its_batch_in_doubt);
-    tcase_add_test(c, a_full_map_refuses_uploads_and_nothing_else);
-    tcase_add_test(c, a_full_disk_refuses_uploads_and_nothing_else);
-    tcase_add_test(c, kill_9_at_any_moment_loses_nothing_acknowledged);
-    suite_add_tcase(suite, c);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
-}
+SUITE_IN("lmdb faults", setup, scene_teardown, a_key_is_put_before_its_photo_and_deleted_after,
+         a_crash_in_between_leaves_a_key_without_photo_never_the_reverse,
+         no_room_for_the_photo_takes_its_new_key_back, a_group_without_room_is_tried_batch_by_batch,
+         an_unexplained_write_error_makes_the_store_read_only,
+         a_key_that_could_not_be_deleted_leaves_its_batch_in_doubt,
+         a_full_map_refuses_uploads_and_nothing_else, a_full_disk_refuses_uploads_and_nothing_else,
+         kill_9_at_any_moment_loses_nothing_acknowledged)

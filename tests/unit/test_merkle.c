@@ -1,9 +1,9 @@
-#include <check.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 #include "photod/base/text.h"
 #include "store/merkle.h"
+#include "tests/unit/suite.h"
 
 /* The tree again, as RFC 6962 defines it: recursive, slow, and sharing no code with the one under test. */
 static void naive_node(unsigned char out[32], const unsigned char *left, const unsigned char *right)
@@ -292,28 +292,8 @@ START_TEST(a_proof_of_the_wrong_length_or_index_is_refused)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("merkle");
-    TCase *c = tcase_create("merkle");
-    SRunner *runner;
-    int failed;
-
-    tcase_set_timeout(c, 50);
-    tcase_add_checked_fixture(c, setup, teardown);
-    tcase_add_test(c, roots_of_the_published_eight_leaves);
-    tcase_add_test(c, every_root_up_to_600_is_as_defined);
-    tcase_add_test(c, every_proof_of_some_sizes_is_as_defined);
-    tcase_add_test(c, three_levels_of_tiles_prove_what_is_defined);
-    tcase_add_test(c, a_loaded_tree_goes_on_like_the_one_that_was_saved);
-    tcase_add_test(c, a_full_tile_is_written_once);
-    tcase_add_test(c, the_proof_of_a_recent_leaf_reads_no_tile);
-    tcase_add_test(c, no_proof_beyond_the_tree);
-    tcase_add_test(c, a_proof_of_the_wrong_length_or_index_is_refused);
-    suite_add_tcase(suite, c);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
-}
+SUITE_IN("merkle", setup, teardown, roots_of_the_published_eight_leaves, every_root_up_to_600_is_as_defined,
+         every_proof_of_some_sizes_is_as_defined, three_levels_of_tiles_prove_what_is_defined,
+         a_loaded_tree_goes_on_like_the_one_that_was_saved, a_full_tile_is_written_once,
+         the_proof_of_a_recent_leaf_reads_no_tile, no_proof_beyond_the_tree,
+         a_proof_of_the_wrong_length_or_index_is_refused)

@@ -1,4 +1,3 @@
-#include <check.h>
 #include <fcntl.h>
 #include <ftw.h>
 #include <sodium.h>
@@ -9,6 +8,7 @@
 #include "store/store.h"
 #include "store/tile_file.h"
 #include "store/tiles.h"
+#include "tests/unit/suite.h"
 
 #define TILE_MAX_BYTES (256 * (2 + LEAF_MAX))
 
@@ -385,29 +385,10 @@ START_TEST(a_checkpoint_of_another_log_is_refused_at_any_size)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("tiles");
-    TCase *c = tcase_create("tiles");
-    SRunner *runner;
-    int failed;
-
-    tcase_set_timeout(c, 50);
-    tcase_add_checked_fixture(c, setup, teardown);
-    tcase_add_test(c, paths_are_those_of_tlog_tiles);
-    tcase_add_test(c, files_of_every_size_up_to_600_are_as_specified);
-    tcase_add_test(c, steps_of_any_width_leave_the_same_files);
-    tcase_add_test(c, a_tree_of_three_levels_has_its_files);
-    tcase_add_test(c, a_head_the_store_has_already_passed_can_be_published);
-    tcase_add_test(c, a_checkpoint_never_goes_back_but_may_be_signed_again);
-    tcase_add_test(c, a_restart_repairs_what_is_missing_or_wrong);
-    tcase_add_test(c, a_lost_or_garbled_checkpoint_means_all_files_anew);
-    tcase_add_test(c, a_store_behind_its_published_checkpoint_was_rolled_back);
-    tcase_add_test(c, a_checkpoint_of_another_log_is_refused_at_any_size);
-    suite_add_tcase(suite, c);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
-}
+SUITE_IN("tiles", setup, teardown, paths_are_those_of_tlog_tiles,
+         files_of_every_size_up_to_600_are_as_specified, steps_of_any_width_leave_the_same_files,
+         a_tree_of_three_levels_has_its_files, a_head_the_store_has_already_passed_can_be_published,
+         a_checkpoint_never_goes_back_but_may_be_signed_again, a_restart_repairs_what_is_missing_or_wrong,
+         a_lost_or_garbled_checkpoint_means_all_files_anew,
+         a_store_behind_its_published_checkpoint_was_rolled_back,
+         a_checkpoint_of_another_log_is_refused_at_any_size)
