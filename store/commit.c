@@ -88,8 +88,8 @@ static void answer_all(struct store_outcome *outcomes, size_t count, enum store_
 static enum store_result give_up(struct store *s, enum err e)
 {
     s->readonly = true;
-    log_error("store: a write failed (%s): read-only from here on; nothing is released until photod is "
-              "restarted and the disk looked at",
+    log_error("store: a write failed (%s): nothing is committed or released any more until a new start has "
+              "looked at the disk",
               err_name(e));
     return e == ERR_CORRUPT ? STORE_CORRUPT : STORE_UNKNOWN;
 }

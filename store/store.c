@@ -92,6 +92,11 @@ enum err store_compact(struct store *s, enum store_file file, struct store_compa
     return s->readonly ? ERR_IO : s->ops->compact(s, file, out);
 }
 
+bool store_is_readonly(const struct store *s)
+{
+    return s->readonly;
+}
+
 enum err store_tend(struct store *s, uint64_t *commits_behind)
 {
     *commits_behind = 0;

@@ -16,7 +16,7 @@
  * Two files of facts: `photos` (all kinds but KIND_KEY; copies may live
  * long) and `keyring` (KIND_KEY: wrapped DEKs; copies live at most 7 days).
  *
- * One thread commits: store_commit, store_compact, store_log_proof,
+ * One thread commits: store_commit, store_is_readonly, store_compact, store_log_proof,
  * store_changes_since, store_verify and all of tiles.h are its own.  All other
  * reads may come from any thread at any time.
  */
@@ -129,6 +129,9 @@ struct store_head {
  */
 void store_commit(struct store *s, struct store_batch *const *batches, size_t count,
                   struct store_outcome *outcomes, struct store_head *head);
+
+/* Whether a failed write made it read-only: what is on disk only a new start can tell. */
+bool store_is_readonly(const struct store *s);
 
 /* ---- Read ---- */
 

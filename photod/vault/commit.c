@@ -24,6 +24,7 @@ struct committer {
     struct queue waiting[LANE_COUNT];
     struct queue done;
     bool stopping;
+    bool failed; /* the disk did: the store takes nothing any more */
     int event_fd;
 
     struct store_head head;  /* of unpublished */
@@ -159,6 +160,7 @@ static void hand_back(struct committer *c, struct job **group, unsigned count)
     const uint64_t one = 1;
 
     pthread_mutex_lock(&c->lock);
+    c->failed = store_is_readonly(c->vault->store);
     for (unsigned i = 0; i < count; i++)
         queue_push(&c->done, group[i]);
     pthread_mutex_unlock(&c->lock);
@@ -317,6 +319,7 @@ void committer_collect(struct committer *c, struct vault *v)
     for (;;) {
         pthread_mutex_lock(&c->lock);
         j = queue_pop(&c->done);
+        v->disk_failed = c->failed;
         pthread_mutex_unlock(&c->lock);
         if (!j)
             return;

@@ -141,11 +141,13 @@ static int serve(void)
     vault_serve(&v);
 
     v.stopping = true;
+    orphans_stop(&v);
     committer_stop(v.committer);
+    orphans_free(&v);
     staging_free(&v);
     rotation_free(&v);
     vault_close(&v);
-    return 0;
+    return v.disk_failed ? 1 : 0;
 }
 
 /* ---- One-shot: what photoctl starts ---- */

@@ -1,33 +1,43 @@
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 #include "lawapi/rendition.h"
 #include "photod/base/log.h"
 #include "photod/vault/commit.h"
 #include "photod/vault/orphans.h"
 
-#define KEYS_AT_ONCE 512
-#define WRAPPED_MAX  256
+#define KEYS_AT_ONCE  512
+#define SUSPECTS_MOST 4096 /* of one search; the next start finds the others */
 
-struct slice {
-    struct {
-        unsigned char name[KEY_BYTES];
-        unsigned char wrapped[WRAPPED_MAX];
-        size_t wrapped_len;
-    } key[KEYS_AT_ONCE];
-    size_t count;
+struct names {
+    unsigned char (*name)[KEY_BYTES];
+    size_t count, max;
 };
+
+static enum err names_new(struct names *n, size_t max)
+{
+    n->name = calloc(max, KEY_BYTES);
+    n->max = max;
+    return n->name ? OK : ERR_NOMEM;
+}
+
+static void names_cleanup(struct names *n)
+{
+    free(n->name);
+}
 
 static enum err key_visit(void *context, const unsigned char *key, size_t key_len, const unsigned char *value,
                           size_t value_len)
 {
-    struct slice *s = context;
+    struct names *n = context;
 
-    if (key_len != KEY_BYTES || value_len > WRAPPED_MAX)
+    (void)value, (void)value_len;
+    if (key_len != KEY_BYTES)
         return ERR_CORRUPT;
-    if (s->count == KEYS_AT_ONCE)
+    if (n->count == n->max)
         return ERR_BUSY;
-    memcpy(s->key[s->count].name, key, KEY_BYTES);
-    memcpy(s->key[s->count].wrapped, value, value_len);
-    s->key[s->count++].wrapped_len = value_len;
+    memcpy(n->name[n->count++], key, KEY_BYTES);
     return OK;
 }
 
@@ -74,33 +84,62 @@ static enum err expect_unclaimed(struct store_batch *b, const unsigned char *nam
     return OK;
 }
 
-enum err orphans_find(struct vault *v, struct orphans *o, struct store_batch *b)
+/* While nobody commits. */
+static enum err remove_one(struct vault *v, struct store_batch *b, const unsigned char *name, size_t *removed)
 {
-    CLEANUP(heap) struct slice *s = calloc(1, sizeof *s);
+    CLEANUP(buf) struct buf *wrapped = NULL;
+    bool claimed;
     enum err e;
 
-    if (!s)
-        return ERR_NOMEM;
-    e = store_walk_after(v->store, KIND_KEY, o->after, o->after_len, key_visit, s);
-    if (e && e != ERR_BUSY)
-        return e;
-    o->more = e == ERR_BUSY;
-    for (size_t i = 0; i < s->count; i++) {
-        const unsigned char *name = s->key[i].name;
-        bool claimed;
+    TRY(is_claimed(v, name, &claimed));
+    if (claimed)
+        return OK;
+    TRY(buf_new(&wrapped, 1024));
+    e = store_get(v->store, KIND_KEY, name, KEY_BYTES, wrapped);
+    if (e)
+        return e == ERR_NOTFOUND ? OK : e;
+    TRY(store_batch_expect(b, KIND_KEY, name, KEY_BYTES, buf_bytes(wrapped), buf_len(wrapped)));
+    TRY(expect_unclaimed(b, name));
+    TRY(store_batch_delete(b, KIND_KEY, name, KEY_BYTES));
+    ++*removed;
+    return OK;
+}
 
-        TRY(is_claimed(v, name, &claimed));
-        if (claimed)
-            continue;
-        TRY(store_batch_expect(b, KIND_KEY, name, KEY_BYTES, s->key[i].wrapped, s->key[i].wrapped_len));
-        TRY(expect_unclaimed(b, name));
-        TRY(store_batch_delete(b, KIND_KEY, name, KEY_BYTES));
-        o->found++;
+/* Those nothing claims at the moment; some may be about to be. */
+static enum err find(struct vault *v, struct names *suspects, const atomic_bool *stop)
+{
+    CLEANUP(names) struct names slice = {.count = 0};
+    unsigned char after[KEY_BYTES];
+    bool claimed;
+    enum err e = ERR_BUSY;
+
+    TRY(names_new(&slice, KEYS_AT_ONCE));
+    for (size_t after_len = 0; e == ERR_BUSY && !*stop; after_len = KEY_BYTES) {
+        slice.count = 0;
+        e = store_walk_after(v->store, KIND_KEY, after, after_len, key_visit, &slice);
+        for (size_t i = 0; i < slice.count && (!e || e == ERR_BUSY); i++) {
+            TRY(is_claimed(v, slice.name[i], &claimed));
+            if (!claimed && suspects->count < suspects->max)
+                memcpy(suspects->name[suspects->count++], slice.name[i], KEY_BYTES);
+        }
+        if (slice.count)
+            memcpy(after, slice.name[slice.count - 1], KEY_BYTES);
     }
-    if (s->count) {
-        o->after_len = KEY_BYTES;
-        memcpy(o->after, s->key[s->count - 1].name, KEY_BYTES);
-    }
+    return e == ERR_BUSY ? OK : e;
+}
+
+enum err orphans_remove(struct vault *v, struct store_batch *b, size_t *removed)
+{
+    CLEANUP(names) struct names all = {.count = 0};
+    atomic_bool never = false;
+    uint64_t keys;
+
+    *removed = 0;
+    TRY(store_count(v->store, KIND_KEY, &keys));
+    TRY(names_new(&all, (size_t)keys + 1));
+    TRY(find(v, &all, &never));
+    for (size_t i = 0; i < all.count; i++)
+        TRY(remove_one(v, b, all.name[i], removed));
     return OK;
 }
 
@@ -109,17 +148,21 @@ enum err orphans_find(struct vault *v, struct orphans *o, struct store_batch *b)
 struct sweep {
     struct job job;
     struct vault *vault;
-    struct orphans done, next; /* up to the last slice; with this one */
+    pthread_t thread;
+    atomic_bool stop;
+    struct names suspects;
+    size_t removed;
 };
 
 static enum err sweep_work(struct job *j)
 {
     struct sweep *s = (struct sweep *)j;
 
-    s->next = s->done;
+    s->removed = 0;
     TRY(store_batch_new(&j->batch));
-    TRY(orphans_find(s->vault, &s->next, j->batch));
-    if (s->next.found == s->done.found) { /* nothing to commit */
+    for (size_t i = 0; i < s->suspects.count; i++)
+        TRY(remove_one(s->vault, j->batch, s->suspects.name[i], &s->removed));
+    if (!s->removed) { /* all have found what they belong to */
         store_batch_free(j->batch);
         j->batch = NULL;
     }
@@ -128,23 +171,18 @@ static enum err sweep_work(struct job *j)
 
 static void sweep_done(struct vault *v, struct job *j);
 
-static enum err sweep_slice(struct vault *v, struct sweep *s)
+static enum err sweep_submit(struct sweep *s)
 {
     job_clear(&s->job);
     s->job = (struct job){.lane = LANE_BULK, .vital = true, .work = sweep_work, .done = sweep_done};
-    return committer_submit(v->committer, &s->job);
+    return committer_submit(s->vault->committer, &s->job);
 }
 
-static void sweep_end(struct vault *v, struct sweep *s, enum err e)
+static void say_failed(const struct sweep *s, enum err e)
 {
-    if (e && !v->stopping)
+    if (!s->stop)
         log_error("keys that belong to nothing could not be looked for: %s; the next start does",
                   err_name(e));
-    if (s && s->done.found)
-        log_info("%zu keys that belong to nothing are removed: a commit was cut off", s->done.found);
-    if (s)
-        job_clear(&s->job);
-    free(s);
 }
 
 static void sweep_done(struct vault *v, struct job *j)
@@ -152,26 +190,60 @@ static void sweep_done(struct vault *v, struct job *j)
     struct sweep *s = (struct sweep *)j;
     enum err e = job_result(j);
 
-    if (!e)
-        s->done = s->next;
-    else if (j->outcome.result == STORE_CONFLICT && !j->work_err)
-        e = OK; /* one of them is none any more: the same slice again */
-    if (!e && s->done.more)
-        e = sweep_slice(v, s);
-    if (e || !s->done.more)
-        sweep_end(v, s, e);
+    (void)v;
+    if (j->outcome.result == STORE_CONFLICT && !j->work_err) /* one of them is none any more: look again */
+        e = sweep_submit(s);
+    else if (!e && s->removed)
+        log_info("%zu keys that belong to nothing are removed: a commit was cut off", s->removed);
+    if (e)
+        say_failed(s, e);
+}
+
+static void *search(void *argument)
+{
+    struct sweep *s = argument;
+    enum err e = find(s->vault, &s->suspects, &s->stop);
+
+    if (!e && s->suspects.count && !s->stop)
+        e = sweep_submit(s);
+    if (e)
+        say_failed(s, e);
+    return NULL;
 }
 
 void orphans_sweep(struct vault *v)
 {
     struct sweep *s = calloc(1, sizeof *s);
-    enum err e = ERR_NOMEM;
+    enum err e = s ? names_new(&s->suspects, SUSPECTS_MOST) : ERR_NOMEM;
 
-    if (s) {
+    if (!e) {
         s->vault = v;
-        s->done.more = true;
-        e = sweep_slice(v, s);
+        e = pthread_create(&s->thread, NULL, search, s) ? ERR_NOMEM : OK;
     }
-    if (e)
-        sweep_end(v, s, e);
+    if (!e) {
+        v->sweep = s;
+        return;
+    }
+    log_error("keys that belong to nothing could not be looked for: %s; the next start does", err_name(e));
+    if (s)
+        names_cleanup(&s->suspects);
+    free(s);
+}
+
+void orphans_stop(struct vault *v)
+{
+    if (!v->sweep)
+        return;
+    v->sweep->stop = true;
+    (void)pthread_join(v->sweep->thread, NULL);
+}
+
+void orphans_free(struct vault *v)
+{
+    if (!v->sweep)
+        return;
+    job_clear(&v->sweep->job);
+    names_cleanup(&v->sweep->suspects);
+    free(v->sweep);
+    v->sweep = NULL;
 }

@@ -9,22 +9,18 @@
  */
 
 /*
- * Looks through all keys and removes those, in the committing thread, slice
- * by slice between commits: a state's keys take seconds to read from a disk,
- * and a start waits for none of it.
+ * Begins to look through all keys, in a thread that only reads: a state's
+ * keys take seconds to minutes from a disk, and neither a start nor a commit waits for
+ * that.  What it suspects is looked at again by the committing thread, where
+ * nothing is on its way, and removed there.
  */
 void orphans_sweep(struct vault *v);
+/* Ends the search, wherever it is; before the committing thread is stopped. */
+void orphans_stop(struct vault *v);
+/* After that. */
+void orphans_free(struct vault *v);
 
-/* How far a search is. */
-struct orphans {
-    unsigned char after[KEY_BYTES]; /* the last key looked at */
-    size_t after_len;
-    size_t found;
-    bool more; /* there are keys after it; true to begin with */
-};
-
-/* One slice, while nobody commits: adds the deletions to the batch, which holds only while they are orphans.
- */
-MUST_CHECK enum err orphans_find(struct vault *v, struct orphans *o, struct store_batch *b);
+/* While nobody commits: adds the deletion of all there are to the batch; how many. */
+MUST_CHECK enum err orphans_remove(struct vault *v, struct store_batch *b, size_t *removed);
 
 #endif

@@ -158,17 +158,16 @@ static enum err erase(struct restore *r)
 {
     CLEANUP(store_batch) struct store_batch *b = NULL;
     CLEANUP(store_batch) struct store_batch *sweep = NULL;
-    struct orphans orphans = {.more = true};
+    size_t orphans;
 
     TRY(store_batch_new(&b));
     TRY(restore_erasures(&r->v, b, r->got.keys_leaves, &r->replayed));
     TRY(commit(r, b));
     TRY(store_batch_new(&sweep));
-    while (orphans.more)
-        TRY(orphans_find(&r->v, &orphans, sweep));
+    TRY(orphans_remove(&r->v, sweep, &orphans));
     TRY(commit(r, sweep));
     say("Erased: %llu keys of erasures newer than the copy of keys, %zu that belong to nothing.",
-        (unsigned long long)r->replayed, orphans.found);
+        (unsigned long long)r->replayed, orphans);
     return OK;
 }
 

@@ -291,7 +291,7 @@ void vault_serve(struct vault *v)
 {
     bool busy = false;
 
-    while (!v->stopping) {
+    while (!v->stopping && !v->disk_failed) {
         struct round r = {.count = 0};
 
         watch(&r, v->parent.fd, 0);

@@ -48,11 +48,13 @@ struct vault {
     bool batches_waiting;        /* some may be uploaded and not judged */
     bool undos_waiting, undoing; /* what undone batches brought is to be erased; is being erased: undo.c */
     struct roster_job *rosters;  /* rosters being parsed: roster.c */
+    struct sweep *sweep;         /* the search for keys of nothing: orphans.c */
     struct rotation *rotation;   /* the ring key being replaced: rotate.c */
     int64_t purged_day;          /* the civil day of the last purge, as days since 1970; 0: none */
     bool purging;
     bool forecasting;
     bool unhealthy;          /* a commit took longer than a second */
+    bool disk_failed;        /* below a commit: this process answers what it was asked, and leaves */
     int64_t heartbeat_ms;    /* steady time at which the next one is due; 0: now */
     int64_t clock_seen_ms;   /* wall time of the last heartbeat before this start; 0: none */
     int64_t clock_offset_ms; /* wall minus steady time, as last seen */

@@ -66,6 +66,10 @@ static pid_t spawn(const struct rig *r, int control, char *const argv[])
             (void)setenv("LD_PRELOAD", r->clock_library, 1);
             (void)setenv("CLOCK_SHIFT_MS", shift, 1);
         }
+        if (r->fault_library) {
+            (void)setenv("LD_PRELOAD", r->fault_library, 1);
+            (void)setenv("FAULT_CONTROL", path_of(r, "fault"), 1);
+        }
         (void)execv(VAULT_PROGRAM, argv);
         _exit(99);
     }
@@ -223,6 +227,16 @@ static void enrol(struct rig *r)
     memcpy(r->key, m.is.key_issued.key, sizeof r->key);
 }
 
+static void share_fault(struct rig *r)
+{
+    CLEANUP(fd) int fd = open(path_of(r, "fault"), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+    ck_assert_int_eq(ftruncate(fd, sizeof *r->fault), 0);
+    r->fault = mmap(NULL, sizeof *r->fault, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    ck_assert_ptr_ne(r->fault, MAP_FAILED);
+    r->fault->class = FAULT_NONE;
+}
+
 void rig_start(struct rig *r)
 {
     char config[1024];
@@ -232,6 +246,7 @@ void rig_start(struct rig *r)
                       .law = CHANNEL_CLOSED,
                       .office = CHANNEL_CLOSED,
                       .clock_library = r->clock_library,
+                      .fault_library = r->fault_library,
                       .ballast_mib = r->ballast_mib,
                       .below = r->below};
     r->ctl = CHANNEL_CLOSED;
@@ -240,6 +255,8 @@ void rig_start(struct rig *r)
     (void)snprintf(r->dir, sizeof r->dir, "%s/photod-vault-XXXXXX", r->below ? r->below : "/tmp");
     ck_assert_ptr_nonnull(mkdtemp(r->dir));
     (void)write_config(r, config, sizeof config);
+    if (r->fault_library)
+        share_fault(r);
     init_state(r);
     rig_launch(r);
     rig_join(r);
@@ -265,6 +282,22 @@ void rig_stop(struct rig *r)
     r->pid = 0;
     if (status)
         show_log(r, "the vault did not leave in order");
+}
+
+bool rig_ends_within(struct rig *r, unsigned ms, int status)
+{
+    int64_t until_ms = clock_steady_ms() + ms;
+    int got = -1;
+
+    while (waitpid(r->pid, &got, WNOHANG) == 0) {
+        if (clock_steady_ms() >= until_ms)
+            return false;
+        (void)usleep(2000);
+    }
+    r->pid = 0;
+    if (!WIFEXITED(got) || WEXITSTATUS(got) != status)
+        show_log(r, "the vault did not leave as it should");
+    return true;
 }
 
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
@@ -401,17 +434,57 @@ void rig_expect_cut(struct channel *c)
 }
 
 static const char *wanted;
-static bool found;
+static unsigned found;
+
+static unsigned count_in(const char *path, size_t len)
+{
+    CLEANUP(heap) char *bytes = malloc(len + 1);
+    CLEANUP(fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd >= 0 && bytes ? read(fd, bytes, len) : -1;
+    unsigned count = 0;
+
+    for (char *at = bytes; n > 0 && (at = memmem(at, (size_t)(bytes + n - at), wanted, strlen(wanted))); at++)
+        count++;
+    return count;
+}
+
+/* The tile looked at last: while it is written it has two widths for a moment, and the widest counts. */
+static struct {
+    char path[128];
+    unsigned long widest;
+    unsigned count;
+} tile;
 
 static int search(const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
-    CLEANUP(heap) char *bytes = type == FTW_F ? malloc((size_t)st->st_size + 1) : NULL;
-    CLEANUP(fd) int fd = bytes ? open(path, O_RDONLY | O_CLOEXEC) : -1;
-    ssize_t n = fd >= 0 ? read(fd, bytes, (size_t)st->st_size) : -1;
+    const char *partial = strstr(path, ".p/");
+    unsigned long width = partial ? strtoul(partial + 3, NULL, 10) : 256;
+    char of[sizeof tile.path];
+    unsigned count;
 
     (void)ftw;
-    found |= n > 0 && memmem(bytes, (size_t)n, wanted, strlen(wanted));
+    (void)snprintf(of, sizeof of, "%.*s", (int)(partial ? (size_t)(partial - path) : strlen(path)), path);
+    if (type != FTW_F || (partial && !access(of, F_OK)))
+        return 0;
+    if (strcmp(of, tile.path) != 0)
+        tile.widest = tile.count = 0;
+    if (width < tile.widest)
+        return 0;
+    count = count_in(path, (size_t)st->st_size);
+    found += count - tile.count;
+    (void)snprintf(tile.path, sizeof tile.path, "%s", of);
+    tile.widest = width;
+    tile.count = count;
     return 0;
+}
+
+static unsigned count_leaves(const struct rig *r, const char *text)
+{
+    wanted = text;
+    found = 0;
+    tile.path[0] = '\0';
+    (void)nftw(path_of(r, "state/log/tile/entries"), search, 16, FTW_PHYS);
+    return found;
 }
 
 void rig_expect_leaf(struct rig *r, const char *text)
@@ -419,14 +492,15 @@ void rig_expect_leaf(struct rig *r, const char *text)
     int64_t until_ms = clock_steady_ms() + PATIENCE_MS;
     const struct timespec pause = {.tv_nsec = 50000000};
 
-    wanted = text;
-    found = false;
-    while (!found && clock_steady_ms() < until_ms) {
+    while (!count_leaves(r, text) && clock_steady_ms() < until_ms)
         (void)nanosleep(&pause, NULL);
-        (void)nftw(path_of(r, "state/log/tile/entries"), search, 16, FTW_PHYS);
-    }
     if (!found)
         show_log(r, text);
+}
+
+unsigned rig_count_leaves(struct rig *r, const char *text)
+{
+    return count_leaves(r, text);
 }
 
 void rig_expect_dropped(struct rig *r, struct channel *c, enum process process, uint32_t index)

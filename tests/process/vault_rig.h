@@ -5,6 +5,7 @@
 #include <sys/types.h>
 #include "photod/wire/bulk.h"
 #include "photod/wire/channel.h"
+#include "tests/fault/faultio.h"
 
 #define RIG_DISTRICT "0487"
 #define RIG_CHILD    "012345678" /* opted in, with a committed photo, after rig_child() */
@@ -30,6 +31,8 @@ struct rig {
     unsigned ballast_mib;          /* set before rig_start(), if any */
     const char *clock_library;     /* tests/fault/libclock.c, or NULL; set before rig_start() */
     int64_t clock_shift_ms;        /* with it, how far the vault's day is ahead */
+    const char *fault_library;     /* tests/fault/libfaultio.c, or NULL; set before rig_start() */
+    struct faultio *fault;         /* with it, what its disk does from now on */
 };
 
 /* Makes the state, starts the vault, connects everybody and enrols agency, certificate, district and key. */
@@ -40,6 +43,8 @@ void rig_stop(struct rig *r);
 void rig_kill(struct rig *r);
 /* Starts it again on the same state, in two steps: told to go; ready, and connected with everybody. */
 void rig_launch(struct rig *r);
+/* Whether it ends by itself within that time; then its exit code is `status`. */
+bool rig_ends_within(struct rig *r, unsigned ms, int status);
 bool rig_is_ready(struct rig *r); /* in between: whether it has said so */
 void rig_join(struct rig *r);
 /* Kills it and removes the state. */
@@ -80,6 +85,8 @@ void rig_send_raw(struct channel *c, const void *bytes, size_t len, const int *f
 void rig_expect_cut(struct channel *c);
 /* The log holds such a leaf, within 10 s. */
 void rig_expect_leaf(struct rig *r, const char *text);
+/* How many leaves with this in them the log's files hold: all there are, right after a start. */
+unsigned rig_count_leaves(struct rig *r, const char *text);
 /* Cut off, a peer-dropped leaf of that process, and the vault serves: then a new channel takes its place. */
 void rig_expect_dropped(struct rig *r, struct channel *c, enum process process, uint32_t index);
 
