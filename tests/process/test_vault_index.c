@@ -255,6 +255,17 @@ END_TEST
 #define FILES   20000
 #define WAITING 20
 
+static void stop(void)
+{
+    ck_assert_int_eq(kill(rig.pid, SIGSTOP), 0);
+    ck_assert_int_eq(waitpid(rig.pid, NULL, WUNTRACED), rig.pid);
+}
+
+static void go_on(void)
+{
+    ck_assert_int_eq(kill(rig.pid, SIGCONT), 0);
+}
+
 /*
  * What waits when a listing comes is decided before the listing's end, which
  * here is that its last row is missing and its worker is cut off: photoctl is
@@ -275,15 +286,14 @@ START_TEST(lookups_and_others_are_decided_between_the_slices_of_a_listing)
     zip = rig_batch(&rig, &batch);
     rig_ask(&rig, &rig.ctl, MSG_DISTRICT_ADD, &add, -1, &m, MSG_DONE);
     first = m.is.done.leaf;
-    ck_assert_int_eq(kill(rig.pid, SIGSTOP), 0);
-    ck_assert_int_eq(waitpid(rig.pid, NULL, WUNTRACED), rig.pid);
+    stop();
     rig_worker_say(&rig, zip, MSG_ZIP_LISTED, &listed, rig_listing(FILES - 1), STATE_ZIP);
     for (unsigned i = 0; i < WAITING; i++) {
         (void)snprintf(add.district, sizeof add.district, "%04u", 1001 + i);
         asked[i] = rig_send(&rig, &rig.ctl, MSG_DISTRICT_ADD, &add, -1);
     }
     lookup = rig_send(&rig, &rig.law, MSG_LOOKUP, &ask, -1);
-    ck_assert_int_eq(kill(rig.pid, SIGCONT), 0);
+    go_on();
     rig.request = lookup;
     rig_hear(&rig, &rig.law, &m);
     ck_assert_int_eq(m.type, MSG_NONE);
@@ -301,6 +311,32 @@ START_TEST(lookups_and_others_are_decided_between_the_slices_of_a_listing)
 }
 END_TEST
 
+START_TEST(a_worker_that_dies_while_its_listing_is_judged_leaves_nothing_of_it)
+{
+    const struct shape_zip_listed listed = {.count = FILES};
+    struct shape_batch_name ask;
+    unsigned tried = 0;
+    struct channel *zip;
+
+    rig_roster(&rig, 1);
+    for (unsigned i = 0; i < 4; i++) {
+        CLEANUP(message) struct message m = MESSAGE_NONE;
+
+        zip = rig_batch(&rig, &ask);
+        stop();
+        rig_worker_say(&rig, zip, MSG_ZIP_LISTED, &listed, rig_listing(FILES), STATE_ZIP);
+        channel_close(zip); /* which is noticed a turn after the listing */
+        go_on();
+        rig_link(&rig, zip, PROCESS_INTAKE, (uint32_t)(zip - rig.workers));
+        rig_judge(&rig, rig_worker_asked(&rig, MSG_ZIP_OPEN, STATE_ZIP, &m));
+        ck_assert_uint_eq(rig_batch_staged(&rig, &ask).files, 1);
+        tried++;
+    }
+    (void)printf("%u listings cut off\n", tried);
+    rig_stop(&rig);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -312,6 +348,7 @@ int main(void)
         a_package_of_names_without_its_roster_is_of_no_use,
         decisions_on_a_batch_without_a_review_are_refused,
         lookups_and_others_are_decided_between_the_slices_of_a_listing,
+        a_worker_that_dies_while_its_listing_is_judged_leaves_nothing_of_it,
     };
 
     return rig_suite("vault_index", tests, sizeof tests / sizeof tests[0], setup, teardown);
