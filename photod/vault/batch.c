@@ -264,3 +264,18 @@ void batch_refuse_state(struct vault *v, const struct batch_asked *a, const char
                    state < BATCH_STATE_COUNT ? state_names[state] : "?", more);
     refuse_known(v, a->to, &a->actor, PROBLEM_BATCH_STATE, text, NULL);
 }
+
+void batch_answer_table(struct vault *v, struct asker to, enum msg type, const struct shape_batch_state *s,
+                        const struct buf *table, enum err e)
+{
+    CLEANUP(fd) int fd = -1;
+
+    if (!e)
+        e = bulk_new(&fd, buf_bytes(table), buf_len(table));
+    if (e) {
+        log_error("a report could not be made: %s", err_name(e));
+        answer_refused(v, to, problem_of(e), NULL, 0);
+        return;
+    }
+    answer(v, to, type, s, &fd, 1);
+}

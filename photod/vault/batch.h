@@ -51,6 +51,10 @@ void batch_refuse_state(struct vault *v, const struct batch_asked *a, const char
 void batch_fill_state(struct shape_batch_state *s, const unsigned char *id,
                       const struct shape_batch_record *r, uint32_t judged, uint64_t leaf);
 
+/* Answers with that state and table; or, when there was an error, with that. */
+void batch_answer_table(struct vault *v, struct asker to, enum msg type, const struct shape_batch_state *s,
+                        const struct buf *table, enum err e);
+
 /*
  * One change of a batch: decided, committed with the record as it was read,
  * answered with its new state.

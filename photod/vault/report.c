@@ -1,13 +1,11 @@
 #include <string.h>
 #include "photod/base/clock.h"
-#include "photod/base/log.h"
 #include "photod/vault/batch_roster.h"
 #include "photod/vault/photo.h"
 #include "photod/vault/report.h"
 #include "photod/vault/review.h"
 #include "photod/vault/staging.h"
 #include "photod/vault/summary.h"
-#include "photod/wire/bulk.h"
 
 #define ROWS_MAX     (64u << 20)
 #define REPORTS_LIVE ((uint64_t)7 * 86400000) /* ms: who was not opted in stands in them too */
@@ -88,7 +86,6 @@ void answer_batch_get(struct vault *v, struct peer *p, struct message *m)
 {
     CLEANUP(batch_asked) struct batch_asked a = {.to = asker_of(p, m)};
     CLEANUP(buf) struct buf *rows = NULL;
-    CLEANUP(fd) int fd = -1;
     struct shape_batch_state s;
     enum err e;
 
@@ -100,14 +97,7 @@ void answer_batch_get(struct vault *v, struct peer *p, struct message *m)
     e = buf_new(&rows, ROWS_MAX);
     if (!e)
         e = make_report(v, a.id, rows, &s);
-    if (!e)
-        e = bulk_new(&fd, buf_bytes(rows), buf_len(rows));
-    if (e) {
-        log_error("a report could not be made: %s", err_name(e));
-        answer_refused(v, a.to, problem_of(e), NULL, 0);
-        return;
-    }
-    answer(v, a.to, MSG_BATCH_REPORT, &s, &fd, 1);
+    batch_answer_table(v, a.to, MSG_BATCH_REPORT, &s, rows, e);
 }
 
 /* ---- After seven days ---- */

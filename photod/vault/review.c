@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 #include "photod/base/clock.h"
-#include "photod/base/log.h"
 #include "photod/vault/batch_roster.h"
 #include "photod/vault/erasure.h"
 #include "photod/vault/photo.h"
@@ -115,7 +114,6 @@ void answer_review_get(struct vault *v, struct peer *p, struct message *m)
 {
     CLEANUP(batch_asked) struct batch_asked a = {.to = asker_of(p, m)};
     CLEANUP(buf) struct buf *rows = NULL;
-    CLEANUP(fd) int fd = -1;
     struct shape_batch_state s;
     enum err e;
 
@@ -124,15 +122,8 @@ void answer_review_get(struct vault *v, struct peer *p, struct message *m)
     e = buf_new(&rows, TABLE_MAX);
     if (!e && is_open(&a.record))
         e = list_open(v, a.id, a.record.roster, rows);
-    if (!e)
-        e = bulk_new(&fd, buf_bytes(rows), buf_len(rows));
-    if (e) {
-        log_error("a review could not be listed: %s", err_name(e));
-        answer_refused(v, a.to, problem_of(e), NULL, 0);
-        return;
-    }
     batch_fill_state(&s, a.id, &a.record, a.record.files, 0);
-    answer(v, a.to, MSG_REVIEW_IS, &s, &fd, 1);
+    batch_answer_table(v, a.to, MSG_REVIEW_IS, &s, rows, e);
 }
 
 /* ---- Decisions ---- */
