@@ -2,49 +2,18 @@
 #include <stdlib.h>
 #include <string.h>
 #include "ingest/fold.h"
-#include "ingest/roster.h"
 #include "lawapi/note.h"
 #include "lawapi/outcome.h"
-#include "photod/base/clock.h"
+#include "tests/unit/roster_parsed.h"
 #include "tests/unit/suite.h"
 
-#define COLUMNS                                                                                              \
-    "SD district stateid localid last first middle gender born school grade homeroom optin optin_date"
-#define HEADER    "HD\t10/05/2026\t12:00:00\tMT9.1\n"
-#define NOW_MS    1795400000000 /* 2026-11-22 */
-#define ROWS_KEPT 16
-
-struct parsed {
-    enum err err;
-    char fault[ROSTER_SENTENCE];
-    struct roster_summary summary;
-    struct roster_row rows[ROWS_KEPT];
-    unsigned count;
-};
-
-static enum err keep(void *context, const struct roster_row *row)
-{
-    struct parsed *p = context;
-
-    if (p->count < ROWS_KEPT)
-        p->rows[p->count] = *row;
-    p->count++;
-    return OK;
-}
+#define HEADER "HD\t10/05/2026\t12:00:00\tMT9.1\n"
 
 static const char *media = "text/tab-separated-values"; /* as the next file is sent */
 
 static struct parsed parse_bytes(const void *bytes, size_t len)
 {
-    const struct roster_file file = {bytes, len, media};
-    struct parsed p = {.fault = ""};
-    struct roster_columns columns;
-
-    clock_fake_wall_ms(NOW_MS);
-    ck_assert_int_eq(roster_init(), OK);
-    ck_assert_int_eq(roster_columns_parse(&columns, COLUMNS), OK);
-    p.err = roster_parse(&p.summary, p.fault, &file, &columns, keep, &p);
-    return p;
+    return parse_as(media, bytes, len);
 }
 
 static struct parsed parse(const char *text)
@@ -506,7 +475,7 @@ START_TEST(what_the_callback_returns_ends_the_parse_and_goes_up)
     char fault[ROSTER_SENTENCE];
     unsigned calls = 0;
 
-    ck_assert_int_eq(roster_columns_parse(&columns, COLUMNS), OK);
+    ck_assert_int_eq(roster_columns_parse(&columns, AIM), OK);
     ck_assert_int_eq(roster_parse(&summary, fault, &file, &columns, refuse, &calls), ERR_CLOSED);
     ck_assert_uint_eq(calls, 1);
 }
