@@ -17,6 +17,8 @@ struct office {
 
 /* Before anything is asked for or opened. */
 MUST_CHECK enum ctl_exit office_check(const struct office *o);
+/* Whether it can be one, as the server names them. */
+bool office_is_batch(const char *id);
 MUST_CHECK enum ctl_exit office_open(struct http **out, const struct office *o);
 
 #endif

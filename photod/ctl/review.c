@@ -208,9 +208,7 @@ static enum ctl_exit run(struct review *r)
 
 static enum ctl_exit check(const struct review *r)
 {
-    if (strlen(r->batch) > 48 || strspn(r->batch, "0123456789abcdef") != strlen(r->batch) || !*r->batch)
-        return say_fail(CTL_USAGE, "--batch is not the name of a batch");
-    return CTL_OK;
+    return office_is_batch(r->batch) ? CTL_OK : say_fail(CTL_USAGE, "--batch is not the name of a batch");
 }
 
 static const char about[] = "Shows each photo whose child is not certain, with the reason and the children "

@@ -8,6 +8,7 @@
 #include "photod/vault/ballast.h"
 #include "photod/vault/backup.h"
 #include "photod/vault/batch.h"
+#include "photod/vault/batch_list.h"
 #include "photod/vault/batch_upload.h"
 #include "photod/vault/clockwatch.h"
 #include "photod/vault/forecast.h"
@@ -164,6 +165,7 @@ static answer_message *const answers[MSG_COUNT] = {
     [MSG_ROSTER_OPEN] = answer_roster_open,
     [MSG_BATCH_CREATE] = answer_batch_create,
     [MSG_BATCH_GET] = answer_batch_get,
+    [MSG_BATCH_LIST] = answer_batch_list,
     [MSG_REVIEW_GET] = answer_review_get,
     [MSG_REVIEW_DECIDE] = answer_review_decide,
     [MSG_BATCH_COMMIT] = answer_batch_commit,

@@ -8,8 +8,10 @@
 #include "photod/web/report.h"
 #include "photod/web/tus.h"
 #include "photod/web/vault.h"
+#include "photod/wire/bulk.h"
 
 #define HEALTH_MS 1000 /* how long an answer about health holds */
+#define LIST_MAX  ((size_t)1 << 20)
 
 static const char *const batch_states[BATCH_STATE_COUNT] = {"staging", "staged", "committed", "undone",
                                                             "checked"};
@@ -153,6 +155,56 @@ bool batch_get_answer(struct request *r)
     explicit_bzero(&ask, sizeof ask);
     return request_got(r, e, &answer, MSG_BATCH_REPORT) &&
            report_answer(r, office_batch_json(&answer.is.batch_state), &answer, link);
+}
+
+/* Rows of batch_state, as they stand in the table; NULL: not such a table, or no memory. */
+static json_t *batches_json(const struct bulk *table)
+{
+    struct take t = TAKE_BYTES(table->bytes, table->len);
+    json_t *list = json_array();
+    bool good = list != NULL;
+
+    while (good && take_more(&t)) {
+        struct shape_batch_state is = {.state = 0};
+        json_t *one;
+
+        take_batch_state(&t, &is);
+        one = t.err ? NULL : office_batch_json(&is);
+        if (one)
+            (void)json_object_del(one, "judged"); /* which its report alone knows */
+        good = json_array_append_new(list, one) == 0;
+    }
+    if (good && !take_end(&t))
+        return list;
+    json_decref(list);
+    return NULL;
+}
+
+bool batch_list_answer(struct request *r)
+{
+    const char *before = MHD_lookup_connection_value(r->connection, MHD_GET_ARGUMENT_KIND, "before");
+    CLEANUP(message) struct message answer = MESSAGE_NONE;
+    CLEANUP(bulk) struct bulk table = {0};
+    struct shape_batch_name ask = {0};
+    json_t *list = NULL;
+    uint64_t link = LINK_ANY;
+    enum err e;
+
+    if (before && (!*before || strlen(before) >= sizeof ask.batch))
+        return refuse(r, PROBLEM_BAD_PARAMETER, "before: the id of a batch");
+    office_name_batch(r, &ask);
+    (void)snprintf(ask.batch, sizeof ask.batch, "%s", before ? before : "");
+    e = vault_batch_list(&ask, &answer, &link);
+    explicit_bzero(&ask, sizeof ask);
+    if (!request_got(r, e, &answer, MSG_BATCHES))
+        return false;
+    if (!bulk_map(&table, answer.fds[0], LIST_MAX))
+        list = batches_json(&table);
+    if (list)
+        return answer_json(r, MHD_HTTP_OK,
+                           json_pack("{s:o, s:b}", "batches", list, "more", answer.is.batches.more), NULL);
+    link_distrust(link, "a list of batches that cannot be read");
+    return refuse(r, PROBLEM_UNAVAILABLE, "the list cannot be read");
 }
 
 static bool change_batch(struct request *r,

@@ -15,6 +15,7 @@ bool batch_create_answer(struct request *r);
 bool batch_upload_begin(struct request *r);
 bool batch_upload_answer(struct request *r);
 bool batch_get_answer(struct request *r);
+bool batch_list_answer(struct request *r);
 bool batch_commit_answer(struct request *r);
 bool batch_undo_answer(struct request *r);
 

@@ -32,6 +32,7 @@ static const struct route routes[] = {
      upload_feed, roster_answer},
     {"POST", "/v1/districts/{district}/batches", OFFICE, CREDENTIAL_KEY, 0, 0, NULL, NULL,
      batch_create_answer},
+    {"GET", "/v1/districts/{district}/batches", OFFICE, CREDENTIAL_KEY, 0, 0, NULL, NULL, batch_list_answer},
     {"PUT", BATCH "/roster", OFFICE, CREDENTIAL_KEY, ROSTER_MAX_MIB, 0, roster_begin, upload_feed,
      roster_answer},
     {"PUT", TUS, OFFICE, CREDENTIAL_KEY, UPLOAD, 0, batch_upload_begin, upload_feed, batch_upload_answer},

@@ -111,6 +111,12 @@ enum err vault_batch_get(const struct shape_batch_name *question, struct message
     return ask(MSG_BATCH_GET, question, REPORT_MS, answer, link);
 }
 
+enum err vault_batch_list(const struct shape_batch_name *question, struct message *answer, uint64_t *link)
+{
+    *link = LINK_ANY;
+    return ask(MSG_BATCH_LIST, question, REPORT_MS, answer, link);
+}
+
 enum err vault_review_get(const struct shape_batch_name *question, struct message *answer, uint64_t *link)
 {
     *link = LINK_ANY;

@@ -47,6 +47,9 @@ void vault_upload_leave(struct vault_upload *upload);
 MUST_CHECK enum err vault_batch_create(const struct shape_batch_create *ask, struct message *answer);
 MUST_CHECK enum err vault_batch_get(const struct shape_batch_name *ask, struct message *answer,
                                     uint64_t *link);
+/* Those made before ask->batch, or the newest. */
+MUST_CHECK enum err vault_batch_list(const struct shape_batch_name *ask, struct message *answer,
+                                     uint64_t *link);
 MUST_CHECK enum err vault_review_get(const struct shape_batch_name *ask, struct message *answer,
                                      uint64_t *link);
 /* fd: rows of shape review_decision; it stays the caller's. */

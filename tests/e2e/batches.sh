@@ -44,6 +44,7 @@ check "... says what would be stored" test "$(count dry would-be-stored)" = "$st
 check "... and that nothing is" said dry 'dry run: nothing is stored'
 check "... which is so" photos_are 0
 refuse "... and cannot be committed" scratch_upload --batch "$batch" --commit
+dry=$batch
 check "(its state is checked)" test "$(batch_is "$batch" .state)" = checked
 
 # ---- In earnest ----
@@ -55,6 +56,20 @@ same_rows() { diff <(cut -f1-4 "$scratch/dry.tsv" | sed 's/would-be-stored/store
 check "... each file with the outcome that the dry run foretold" same_rows
 awk -F'\t' '$4 == "stored" { print $3 }' "$scratch/real.tsv" >"$scratch/children"
 check "every child is served" all_lookups
+
+list() { # OPTION...: of photoctl, in list.txt
+    "$bin/photoctl" batch list --url "$office_url" --ca "$ca" --key-file "$district_key" --district $district "$@" >"$scratch/list.txt"
+}
+in_order() { # ID STATE ...: the first rows of the list
+    list || return 1
+    diff <(awk 'NR > 1 { print $1, $4 }' "$scratch/list.txt" | head -$(($# / 2))) <(printf '%s %s
+' "$@")
+}
+check "batches are listed, newest first" in_order "$first" committed "$dry" checked "$both" checked
+as_json() { list --json && [ "$(jq -r '.batches[0] | [.id, .stored, .photos] | join(" ")' "$scratch/list.txt")" = "$first $stored $stored" ]; }
+check "... as JSON, the same" as_json
+check "... and those before one" eval 'list --before "$first" && not grep -q "$first" "$scratch/list.txt" && grep -q "^$both .* checked" "$scratch/list.txt"'
+refuse "... which must be one of the district's" list --before 00000000000000000000000000000000
 
 # ---- The report ----
 

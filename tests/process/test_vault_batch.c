@@ -632,6 +632,64 @@ START_TEST(sixteen_batches_may_stand_open_and_no_more)
 }
 END_TEST
 
+/* Those made before ask->batch, or the newest: their names into ids; returns how many. */
+static unsigned list(const struct shape_batch_name *ask, char ids[][33], unsigned most, bool *more)
+{
+    CLEANUP(message) struct message m = MESSAGE_NONE;
+    CLEANUP(bulk) struct bulk table = {(const unsigned char *)"", 0};
+    struct take t;
+    uint64_t before = UINT64_MAX;
+    unsigned n = 0;
+
+    rig_ask(&rig, &rig.office, MSG_BATCH_LIST, ask, -1, &m, MSG_BATCHES);
+    *more = m.is.batches.more;
+    ck_assert_int_eq(bulk_map(&table, m.fds[0], 1 << 20), OK);
+    for (t = TAKE_BYTES(table.bytes, table.len); take_more(&t); n++) {
+        struct shape_batch_state s;
+
+        take_batch_state(&t, &s);
+        ck_assert_uint_lt(n, most);
+        ck_assert_uint_le(s.created_ms, before);
+        before = s.created_ms;
+        memcpy(ids[n], s.batch, sizeof s.batch);
+    }
+    ck_assert_int_eq(take_end(&t), OK);
+    return n;
+}
+
+START_TEST(batches_are_listed_newest_first_and_each_once_over_all_pages)
+{
+    struct shape_batch_name ask = {.batch = ""}, made;
+    static char ids[250][33];
+    unsigned n = 0;
+    bool more;
+
+    for (unsigned i = 0; i < 203; i++) {
+        rig_batch_new(&rig, &made);
+        if (i < 200)
+            undo(&made);
+    }
+    ask = made;
+    ask.batch[0] = '\0';
+    do {
+        unsigned page = list(&ask, ids + n, 100, &more);
+
+        ck_assert(page == (more ? 100 : 3));
+        n += page;
+        memcpy(ask.batch, ids[n - 1], sizeof ids[0]);
+    } while (more);
+    ck_assert_uint_eq(n, 203);
+    ck_assert_str_eq(ids[0], made.batch);
+    for (unsigned i = 0; i < n; i++)
+        for (unsigned k = 0; k < i; k++)
+            ck_assert_str_ne(ids[i], ids[k]);
+    ck_assert_uint_eq(list(&ask, ids, 1, &more), 0); /* before the oldest */
+    (void)snprintf(ask.batch, sizeof ask.batch, "nobody's");
+    rig_refused(&rig, &rig.office, MSG_BATCH_LIST, &ask, -1, PROBLEM_BATCH_UNKNOWN);
+    rig_stop(&rig);
+}
+END_TEST
+
 /* ---- The night ---- */
 
 static struct shape_purged purge(void)
@@ -703,6 +761,7 @@ int main(void)
         a_dry_run_judges_everything_and_stores_nothing,
         a_dry_run_with_its_roster_foretells_what_both_will_do_and_changes_nothing,
         sixteen_batches_may_stand_open_and_no_more,
+        batches_are_listed_newest_first_and_each_once_over_all_pages,
         what_no_undo_can_bring_back_goes_at_night,
         a_purge_during_an_undo_ends_and_leaves_the_same,
     };

@@ -445,7 +445,8 @@ START_TEST(an_upload_is_its_districts_alone)
     struct shape_district_add district = {.district = "0098", .name = "Other District"};
     struct shape_key_add key = {.district = "0098", .label = "upload", .days = 30};
     CLEANUP(message) struct message m = MESSAGE_NONE;
-    struct shape_batch_name own = batch;
+    struct shape_batch_name own = batch, nobodys;
+    struct stat st;
 
     send_bytes(create(LENGTH), 0, 7, LENGTH);
     rig_ask(&rig, &rig.ctl, MSG_DISTRICT_ADD, &district, -1, &m, MSG_DONE);
@@ -454,6 +455,12 @@ START_TEST(an_upload_is_its_districts_alone)
     rig_refused(&rig, &rig.office, MSG_UPLOAD_GET, &batch, -1, PROBLEM_CREDENTIAL_SCOPE);
     memcpy(batch.district, "0098", 5);
     rig_refused(&rig, &rig.office, MSG_UPLOAD_GET, &batch, -1, PROBLEM_BATCH_UNKNOWN);
+    rig_refused(&rig, &rig.office, MSG_BATCH_LIST, &batch, -1, PROBLEM_BATCH_UNKNOWN);
+    nobodys = batch;
+    nobodys.batch[0] = '\0';
+    rig_ask(&rig, &rig.office, MSG_BATCH_LIST, &nobodys, -1, &m, MSG_BATCHES);
+    ck_assert_int_eq(fstat(m.fds[0], &st), 0);
+    ck_assert_int_eq(st.st_size, 0);
     resume_refused(7, 1, PROBLEM_BATCH_UNKNOWN);
     create_refused(7, PROBLEM_BATCH_UNKNOWN);
     batch = own;

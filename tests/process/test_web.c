@@ -30,6 +30,7 @@ int main(void)
     suite_add_tcase(s, tests_of_link());
     suite_add_tcase(s, tests_of_gate());
     suite_add_tcase(s, tests_of_office());
+    suite_add_tcase(s, tests_of_review());
     suite_add_tcase(s, tests_of_tus());
     suite_add_tcase(s, tests_of_withdraw());
     srunner_run_all(runner, CK_ENV);

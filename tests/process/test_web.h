@@ -126,6 +126,7 @@ TCase *tests_of_law(void);
 TCase *tests_of_link(void);
 TCase *tests_of_gate(void);
 TCase *tests_of_office(void);
+TCase *tests_of_review(void);
 TCase *tests_of_tus(void);
 TCase *tests_of_withdraw(void);
 

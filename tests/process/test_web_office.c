@@ -52,6 +52,31 @@ static void answer_whole(struct peer *p, struct message *m)
         peer_say(p, MSG_BATCH_STATE, m->request, &batch, -1);
 }
 
+/* Two, or before b2 the other one. */
+static void list_batches(struct peer *p, uint32_t request, const char *before)
+{
+    struct shape_batch_state rows[] = {
+        {.batch = "b2", .state = BATCH_STAGING, .taken_on = {2026, 9, 14}, .created_ms = 1795151100000},
+        {.batch = "b1",
+         .state = BATCH_COMMITTED,
+         .taken_on = {2026, 9, 1},
+         .files = 3,
+         .stored = 2,
+         .photos = 2}};
+    struct shape_batches is = {.more = !before[0]};
+    CLEANUP(buf) struct buf *b = NULL;
+    struct pack packed;
+    int fd = -1;
+
+    ck_assert_int_eq(buf_new(&b, 65536), OK);
+    packed = PACK(b);
+    for (size_t i = before[0] ? 1 : 0; i < 2; i++)
+        pack_batch_state(&packed, &rows[i]);
+    ck_assert_int_eq(bulk_new(&fd, buf_bytes(b), buf_len(b)), OK);
+    peer_say(p, MSG_BATCHES, request, &is, fd);
+    (void)close(fd);
+}
+
 static void keep_office(struct peer *p, struct message *m)
 {
     struct shape_batch_state batch = {.batch = "b1",
@@ -82,6 +107,9 @@ static void keep_office(struct peer *p, struct message *m)
         break;
     case MSG_BATCH_GET:
         report_rows(p, m->request, MSG_BATCH_REPORT, &batch);
+        break;
+    case MSG_BATCH_LIST:
+        list_batches(p, m->request, m->is.batch_name.batch);
         break;
     case MSG_BATCH_CREATE:
     case MSG_BATCH_COMMIT:
@@ -266,6 +294,44 @@ static void report_badly(struct peer *p, struct message *m)
     peer_say(p, MSG_BATCH_REPORT, m->request, &batch, fd);
     (void)close(fd);
 }
+
+START_TEST(batches_are_listed_newest_first_and_page_by_page)
+{
+    struct door d;
+    struct reply r;
+    json_t *o;
+
+    door_start(&d, PROCESS_OFFICE, keep_office);
+    client_ask(d.port, WHO_COUNT, office_text("GET " DISTRICT "/batches", KEY), &r);
+    ck_assert_int_eq(r.status, 200);
+    ck_assert_str_eq(d.vault.last[MSG_BATCH_LIST].batch_name.batch, "");
+    ck_assert_str_eq(d.vault.last[MSG_BATCH_LIST].batch_name.district, "0098");
+    o = json_loads(r.body, 0, NULL);
+    ck_assert_uint_eq(json_array_size(json_object_get(o, "batches")), 2);
+    ck_assert(json_is_true(json_object_get(o, "more")));
+    ck_assert_str_eq(member(json_array_get(json_object_get(o, "batches"), 0), NULL, "state"), "staging");
+    ck_assert_str_eq(member(json_array_get(json_object_get(o, "batches"), 1), NULL, "state"), "committed");
+    json_decref(o);
+    reply_free(&r);
+    client_ask(d.port, WHO_COUNT, office_text("GET " DISTRICT "/batches?before=b2", KEY), &r);
+    ck_assert_int_eq(r.status, 200);
+    ck_assert_str_eq(d.vault.last[MSG_BATCH_LIST].batch_name.batch, "b2");
+    o = json_loads(r.body, 0, NULL);
+    ck_assert_uint_eq(json_array_size(json_object_get(o, "batches")), 1);
+    ck_assert(json_is_false(json_object_get(o, "more")));
+    json_decref(o);
+    reply_free(&r);
+    ask_for_problem(&d, WHO_COUNT, office_text("GET " DISTRICT "/batches?before=", KEY),
+                    PROBLEM_BAD_PARAMETER);
+    ask_for_problem(
+        &d, WHO_COUNT,
+        office_text("GET " DISTRICT "/batches?before=0123456789012345678901234567890123456789012345678", KEY),
+        PROBLEM_BAD_PARAMETER);
+    ask_for_problem(&d, WHO_COUNT, office_text("GET " DISTRICT "/batches", ""), PROBLEM_KEY_REQUIRED);
+    ck_assert_uint_eq(peer_count(&d.vault, MSG_BATCH_LIST), 2);
+    door_stop(&d);
+}
+END_TEST
 
 START_TEST(a_report_that_is_none_drops_the_link)
 {
@@ -459,6 +525,7 @@ TCase *tests_of_office(void)
     const TTest *const tests[] = {the_office_door_wants_a_key_and_a_known_path,
                                   methods_lengths_and_types_are_checked_before_the_vault_is_asked,
                                   batches_are_created_asked_for_committed_and_undone,
+                                  batches_are_listed_newest_first_and_page_by_page,
                                   a_client_that_waits_for_100_gets_the_refusal_or_the_go_ahead,
                                   a_report_that_is_none_drops_the_link,
                                   a_roster_is_streamed_in_chunks_of_a_mebibyte,
