@@ -262,7 +262,41 @@ other=$(batch_of "$scratch/school.err")
 refuse "a commit in the same command does not end a review unseen" said scratch_upload --roster "$scratch/roster.tsv" \
     --photos "$scratch/pspi.zip" --taken-on "$taken_on" --commit
 check "and says what to do" grep -q 'not committed, because files wait' "$scratch/said"
-must scratch_upload --batch "$(batch_of "$scratch/said")" --undo >/dev/null
+desk=$(batch_of "$scratch/said")
+
+# The same at a terminal: of the files in their order the first with a candidate is said to be that child, the next is left
+# out after a slip of the hand, and the clerk goes home.  Enter puts off what comes before.
+review "$desk" --json >"$scratch/desk.json"
+near=$(jq '[.rows[].candidates | length >= 1] | index(true)' "$scratch/desk.json")
+{
+    yes '' | head -n "$near"
+    printf '1\nnobody\ns\nq\n'
+} >"$scratch/keys"
+desk_row() { jq -r ".rows[$1]$2" "$scratch/desk.json"; }
+at_desk() {
+    at_terminal 'Which child?' "$scratch/keys" "$bin/photoctl batch review --url $office_url --ca $ca \
+        --key-file $district_key --district $district --batch $desk"
+}
+check "a clerk at a terminal is asked for each file" at_desk
+check "... and told what was taken" grep -q '2 decisions are taken' "$scratch/terminal"
+check "... what is no answer is asked again" test "$(grep -o 'Which child?' "$scratch/terminal" | wc -l)" = $((near + 4))
+check "... it is judged" settled "$desk"
+must report "$desk" "$scratch/desk.tsv" >/dev/null
+decided_at_desk() { # every row that waited: as it was said, or still waiting
+    local n line want
+    for n in $(seq 0 $(($(jq '.rows | length' "$scratch/desk.json") - 1))); do
+        line=$(desk_row "$n" .line)
+        case $((n - near)) in
+        0) want="^(stored|already-stored|older-than-stored) $(desk_row "$n" '.candidates[0].state_id')$" ;;
+        1) want='^review-skipped ' ;;
+        *) want='^needs-review ' ;;
+        esac
+        awk -F'\t' -v l="$line" '$1 == l { print $4, $3 }' "$scratch/desk.tsv" | grep -qE "$want" ||
+            { grep "^$line	" "$scratch/desk.tsv"; echo "expected: $want"; return 1; }
+    done
+}
+check "... each as the clerk said, and the others still wait" decided_at_desk
+must scratch_upload --batch "$desk" --undo >/dev/null
 check "a batch with rows that wait may be committed without them" scratch_upload --batch "$other" --commit
 check "and their spool is gone with the commit" test -z "$(ls -A "$state/spool")"
 
