@@ -61,7 +61,7 @@ enum ctl_exit restore_place_rename(struct restore_place *p, const char *to)
     if (fsync(p->lock) || rename(p->path, to))
         return say_fail(CTL_FAILED, "%s: %s", to, strerror(errno));
     (void)close(TAKE_FD(p->lock));
-    return file_sync_directory(to);
+    return file_sync_directory(p->path); /* where both names are; `to` may end in a slash */
 }
 
 void restore_place_close(struct restore_place *p)

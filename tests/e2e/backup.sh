@@ -222,10 +222,11 @@ cut_off() {
     local i before pid
     for i in 00 01 02 03 04 06 08; do
         before=$(sha256sum <"$backups/manifest")
-        backup --full >/dev/null 2>&1 &
-        pid=$!
+        "$bin/photoctl" backup --socket "$socket" --to "$backups" --recipient "$recipient" --checkpoint "$checkpoint" --full \
+            >/dev/null 2>&1 &
+        pid=$! # its own: of a function it would be a shell's, killed alone
         sleep "0.0$i"
-        kill -9 "$(pgrep -P $pid photoctl || echo $pid)" 2>/dev/null && killed=$((killed + 1))
+        kill -9 $pid 2>/dev/null && killed=$((killed + 1))
         wait $pid 2>/dev/null
         [ "$(sha256sum <"$backups/manifest")" = "$before" ] || cp "$checkpoint" "$scratch/outside/new"
         drill >/dev/null || { ls "$backups"; return 1; }

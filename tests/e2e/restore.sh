@@ -177,7 +177,7 @@ started() {
 }
 by_key=(--root-key "$scratch/root.key")
 begun=$(date +%s%N)
-must restore "$scratch/night" "${by_key[@]}" >/dev/null
+(cd "$scratch" && must restore night/ "${by_key[@]}" >/dev/null) || exit 1
 took=$((($(date +%s%N) - begun) / 1000000)) # ms
 rm -r "$scratch/night"
 does_not_start() { # what is left, unless its last file is there
