@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The worst night: the machine is gone.  What is left is a backup, its age identity, a checkpoint and log.vkey from
-# outside, and three recovery shares.
+# outside, and three recovery shares.  Usage: restore.sh BIN ROOT [KILLS]      6 kills in the short form
+kills=${3:-6}
 students=24
 . "$(dirname "$0")/lib.sh"
 confinement_option="--same-user --shares-dir $scratch/shares"
@@ -198,11 +199,11 @@ restore_again() {
 }
 killed=0
 left=0
-# Until a dozen were killed in the middle; what a restore takes changes with the load, and the moments with that.
+# Until so many were killed in the middle; what a restore takes changes with the load, and the moments with that.
 kill_at_moments() {
     local n target up_to=$took
-    for n in $(seq 60); do
-        [ "$left" -lt 12 ] || break
+    for n in $(seq $((5 * kills))); do
+        [ "$left" -lt "$kills" ] || break
         started "$scratch/night" "${by_key[@]}"
         target=$group
         [ $((n % 2)) = 0 ] || target=-$group # photoctl alone, or photod-vault with it
@@ -222,8 +223,8 @@ kill_at_moments() {
         rm -r "$scratch/night"
     done
 }
-check "a restore killed at a dozen moments leaves nothing that starts, and is done again" kill_at_moments
-check "... $killed were killed, $left left something behind" test "$left" -eq 12
+check "a restore killed in the middle leaves nothing that starts, and is done again" kill_at_moments
+check "... $killed were killed, $left left something behind" test "$left" -eq "$kills"
 one_at_a_time() { # the first waits for shares
     mkfifo "$scratch/typing"
     exec 9<>"$scratch/typing"
