@@ -154,54 +154,6 @@ static void roster(const char *what, unsigned char answer, const struct shape_ba
     ck_assert_int_eq(m.type, MSG_ROSTER_REPORT);
 }
 
-static void give_pictures(struct channel *c)
-{
-    struct shape_image_done done = {.width = 1200, .height = 1500};
-    int fds[3];
-
-    for (unsigned i = 0; i < sizeof done.phash; i++)
-        done.phash[i] = (unsigned char)rand();
-    rig_pictures(fds);
-    ck_assert_int_eq(channel_send(c, MSG_IMAGE_DONE, 0, &done, fds, 3, true), OK);
-    for (unsigned i = 0; i < 3; i++)
-        (void)close(fds[i]);
-}
-
-/* False: the batch is judged. */
-static bool work(struct channel *c, struct message *m)
-{
-    char file[24];
-
-    if (m->type == MSG_ZIP_READ) {
-        (void)snprintf(file, sizeof file, "%" PRIu32 " %d", m->is.zip_index.index, rand());
-        rig_worker_say(&rig, c, MSG_ZIP_BYTES, &m->is.zip_index, rig_bulk(file, strlen(file)), STATE_ZIP);
-    } else if (m->type == MSG_IMAGE) {
-        give_pictures(c);
-    } else {
-        ck_assert_int_eq(m->type, MSG_ZIP_CLOSE);
-        c->state = STATE_IDLE;
-        return false;
-    }
-    return true;
-}
-
-static void judge(void)
-{
-    for (bool more = true; more;) {
-        struct pollfd fds[RIG_WORKERS];
-
-        for (unsigned i = 0; i < RIG_WORKERS; i++)
-            fds[i] = (struct pollfd){.fd = rig.workers[i].fd, .events = POLLIN};
-        ck_assert_int_gt(poll(fds, RIG_WORKERS, 30000), 0);
-        for (unsigned i = 0; i < RIG_WORKERS; i++) {
-            CLEANUP(message) struct message m = MESSAGE_NONE;
-
-            if (fds[i].revents && !channel_recv(&rig.workers[i], &m, false))
-                more = work(&rig.workers[i], &m) && more;
-        }
-    }
-}
-
 static void package(struct shape_batch_name *ask)
 {
     const struct shape_zip_indexed indexed = {
@@ -219,7 +171,7 @@ static void package(struct shape_batch_name *ask)
     rig_worker_say(&rig, zip, MSG_ZIP_INDEXED, &indexed, index_table(), STATE_ZIP);
     rig_worker_say(&rig, zip, MSG_ZIP_LISTED, &listed, rig_listing_of(FIRST, photos), STATE_ZIP);
     look_until("the package's index against that roster", zip, 0);
-    judge();
+    (void)rig_judge_listed(&rig, zip, NULL, UINT32_MAX);
     look_until("the package compared and counted", NULL, 2000);
     ck_assert_uint_eq(rig_batch_staged(&rig, ask).stored, photos);
 }

@@ -4,7 +4,6 @@
 students=60
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/crash_lib.sh"
-conf=$state/photod.conf
 
 send() { # NAME OPTION...: leaves what photoctl said in NAME.txt, the rows in NAME.tsv, the id in $batch
     local name=$1
@@ -111,17 +110,7 @@ check "... which has a code and a count" newer
 must scratch_stop
 mkdir "$scratch/before"
 cp -r "$state/photos" "$state/keyring" "$state/keyfile" "$state/log" "$scratch/before/"
-live=$state
-# forge KEYRING_FROM KEYFILE_FROM: the photos as they were before the undo, with these keys.
-forge() {
-    rm -rf "$scratch/forged"
-    mkdir -m 700 "$scratch/forged"
-    cp -r "$scratch/before/photos" "$scratch/before/log" "$1/keyring" "$2/keyfile" "$live/lock" "$scratch/forged/"
-    mkdir -m 700 "$scratch/forged/spool"
-    sed "s|^state = .*|state = $scratch/forged|" "$conf" >"$scratch/forged/photod.conf"
-    state=$scratch/forged scratch_start
-}
-check "(the copy with its own keys: photod starts)" forge "$scratch/before" "$scratch/before"
+check "(the copy with its own keys: photod starts)" forge "$scratch/before" "$scratch/before" "$scratch/before"
 check "(... and serves the photos that are to be undone)" all_lookups
 must scratch_stop
 must scratch_start
@@ -135,7 +124,7 @@ check "... each photo's erasure has its leaves" soon 20 all_erased
 must ctl "keys rotate"
 must scratch_stop
 old_opens() {
-    forge "$live" "$live" 2>"$scratch/forged.err" || { echo "photod does not start"; return 1; }
+    forge "$scratch/before" "$state" "$state" 2>"$scratch/forged.err" || { echo "photod does not start"; return 1; }
     for child in $(head -5 "$scratch/children"); do
         lookups_of "$child" && { scratch_stop; return 0; }
     done

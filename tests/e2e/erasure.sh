@@ -87,15 +87,6 @@ check "the forecast sums to the photos stored, two years after they were taken" 
 must scratch_stop
 mkdir "$scratch/before"
 cp -r "$state/photos" "$state/keyring" "$state/keyfile" "$state/log" "$scratch/before/"
-# forge PHOTOS_FROM KEYRING_FROM KEYFILE_FROM: a state of these parts, photod started on it; the log goes with `photos`.
-forge() {
-    rm -rf "$scratch/forged"
-    mkdir -m 700 "$scratch/forged"
-    cp -r "$1/photos" "$1/log" "$2/keyring" "$3/keyfile" "$state/lock" "$scratch/forged/"
-    mkdir -m 700 "$scratch/forged/spool"
-    sed "s|^state = .*|state = $scratch/forged|" "$conf" >"$scratch/forged/photod.conf"
-    state=$scratch/forged scratch_start
-}
 check "(the old photos with the keys of today: photod starts)" forge "$scratch/before" "$state" "$state"
 check "(... and serves the child, while it is not erased)" serves "$withdrawn"
 must scratch_stop

@@ -119,6 +119,16 @@ published_to() {
     [ "$(sed -n 2p "$state/log/checkpoint")" -ge "$1" ]
 }
 
+# forge PHOTOS_FROM KEYRING_FROM KEYFILE_FROM: a state of these parts, photod started on it; the log goes with `photos`.
+forge() {
+    rm -rf "$scratch/forged"
+    mkdir -m 700 "$scratch/forged"
+    cp -r "$1/photos" "$1/log" "$2/keyring" "$3/keyfile" "$state/lock" "$scratch/forged/"
+    mkdir -m 700 "$scratch/forged/spool"
+    sed "s|^state = .*|state = $scratch/forged|" "$state/photod.conf" >"$scratch/forged/photod.conf"
+    state=$scratch/forged scratch_start
+}
+
 # leaves: every log entry of the published tiles, one a line, as far as the checkpoint says.  Tiles may be replaced
 # meanwhile, and a kill may leave the narrower one beside the wider: of each place the widest counts.
 leaves() {

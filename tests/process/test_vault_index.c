@@ -1,9 +1,7 @@
 /* photod-vault itself; the test plays ZIP workers whose indexes lie, and a door that decides nonsense. */
 #include <check.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/wait.h>
 #include "lawapi/outcome.h"
 #include "lawapi/problem.h"
 #include "vault_rig.h"
@@ -20,11 +18,6 @@ static void setup(void)
 static void teardown(void)
 {
     rig_clear(&rig);
-}
-
-static void expect_dropped(struct channel *c)
-{
-    rig_expect_dropped(&rig, c, PROCESS_INTAKE, (uint32_t)(c - rig.workers));
 }
 
 /* Rows of an index, the last `cut` bytes missing. */
@@ -86,7 +79,7 @@ START_TEST(indexes_that_do_not_hold_cut_the_worker_off_and_another_goes_on)
 
         rig_worker_say(&rig, zip, MSG_ZIP_INDEXED, &mapping, table, STATE_ZIP);
         rig_worker_say(&rig, zip, MSG_ZIP_LISTED, &one, rig_listing(1), STATE_ZIP);
-        expect_dropped(zip);
+        rig_worker_dropped(&rig, zip);
         judge_honestly(rig_worker_asked(&rig, MSG_ZIP_OPEN, STATE_ZIP, &m), &ask);
         tried++;
     }
@@ -108,7 +101,7 @@ START_TEST(an_index_of_no_form_or_no_sealed_memory_cuts_the_worker_off)
         indexed.form = forms[i];
         rig_worker_say(&rig, zip, MSG_ZIP_INDEXED, &indexed,
                        forms[i] == ZIP_MAPPING ? rig_unsealed(40) : index_table(&good, 1, 0), STATE_ZIP);
-        expect_dropped(zip);
+        rig_worker_dropped(&rig, zip);
         judge_honestly(rig_worker_asked(&rig, MSG_ZIP_OPEN, STATE_ZIP, &m), &ask);
     }
 }
@@ -124,13 +117,13 @@ START_TEST(a_second_index_and_one_out_of_turn_cut_the_worker_off)
     zip = rig_batch(&rig, &ask);
     rig_worker_say(&rig, zip, MSG_ZIP_INDEXED, &mapping, index_table(&good, 1, 0), STATE_ZIP);
     rig_worker_say(&rig, zip, MSG_ZIP_INDEXED, &mapping, index_table(&good, 1, 0), STATE_ZIP);
-    expect_dropped(zip);
+    rig_worker_dropped(&rig, zip);
     zip = rig_worker_asked(&rig, MSG_ZIP_OPEN, STATE_ZIP, &m);
     rig_worker_say(&rig, zip, MSG_ZIP_LISTED, &one, rig_listing(1), STATE_ZIP);
     rig_worker_hear(zip, &m, MSG_ZIP_READ);
     rig_worker_say(&rig, zip, MSG_ZIP_INDEXED, &mapping, index_table(&good, 1, 0),
                    STATE_ZIP); /* it owes bytes */
-    expect_dropped(zip);
+    rig_worker_dropped(&rig, zip);
     zip = rig_worker_asked(&rig, MSG_ZIP_OPEN, STATE_ZIP, &again);
     judge_honestly(zip, &ask);
 }
@@ -153,23 +146,6 @@ START_TEST(a_worker_that_dies_between_index_and_listing_leaves_no_index)
 }
 END_TEST
 
-/* The row of a file, counted from 0. */
-static struct shape_report_row row_of(const struct shape_batch_name *ask, unsigned index)
-{
-    CLEANUP(message) struct message m = MESSAGE_NONE;
-    CLEANUP(bulk) struct bulk table = {(const unsigned char *)"", 0};
-    struct shape_report_row row = {.line = 0};
-    struct take t;
-
-    rig_ask(&rig, &rig.office, MSG_BATCH_GET, ask, -1, &m, MSG_BATCH_REPORT);
-    ck_assert_int_eq(bulk_map(&table, m.fds[0], 1u << 20), OK);
-    t = TAKE_BYTES(table.bytes, table.len);
-    for (unsigned i = 0; i <= index; i++)
-        take_report_row(&t, &row);
-    ck_assert_int_eq(t.err, OK);
-    return row;
-}
-
 static void read_one(struct channel *zip)
 {
     const struct shape_image_done done = {.width = 1200, .height = 1500};
@@ -181,10 +157,7 @@ static void read_one(struct channel *zip)
     rig_worker_say(&rig, zip, MSG_ZIP_BYTES, &m.is.zip_index, rig_bulk("jpeg", 4), STATE_ZIP);
     worker = rig_worker_asked(&rig, MSG_IMAGE, STATE_IMAGE, &m);
     rig_pictures(pictures);
-    ck_assert_int_eq(channel_send(worker, MSG_IMAGE_DONE, 0, &done, pictures, 3, true), OK);
-    for (unsigned i = 0; i < 3; i++)
-        (void)close(pictures[i]);
-    worker->state = STATE_IDLE;
+    rig_worker_draws(worker, &done, pictures);
 }
 
 START_TEST(the_index_says_whose_picture_it_is_and_not_the_name)
@@ -204,11 +177,11 @@ START_TEST(the_index_says_whose_picture_it_is_and_not_the_name)
     rig_worker_say(&rig, zip, MSG_ZIP_LISTED, &one, rig_listing(1), STATE_ZIP);
     read_one(zip);
     ck_assert_uint_eq(rig_batch_staged(&rig, &ask).stored, 1);
-    row = row_of(&ask, 0);
+    row = rig_row(&rig, &ask, 0);
     ck_assert_str_eq(row.state_id, rows[0].number);
     ck_assert_uint_eq(row.outcome, OUTCOME_STORED);
-    ck_assert_uint_eq(row_of(&ask, 1).outcome, OUTCOME_FILE_MISSING);
-    ck_assert_uint_eq(row_of(&ask, 2).outcome, OUTCOME_ROW_ENCODING);
+    ck_assert_uint_eq(rig_row(&rig, &ask, 1).outcome, OUTCOME_FILE_MISSING);
+    ck_assert_uint_eq(rig_row(&rig, &ask, 2).outcome, OUTCOME_ROW_ENCODING);
 }
 END_TEST
 
@@ -252,61 +225,33 @@ END_TEST
 
 /* ---- In slices ---- */
 
-#define FILES   20000
-#define WAITING 20
-
-static void stop(void)
-{
-    ck_assert_int_eq(kill(rig.pid, SIGSTOP), 0);
-    ck_assert_int_eq(waitpid(rig.pid, NULL, WUNTRACED), rig.pid);
-}
-
-static void go_on(void)
-{
-    ck_assert_int_eq(kill(rig.pid, SIGCONT), 0);
-}
+#define FILES 20000
 
 /*
  * What waits when a listing comes is decided before the listing's end, which
  * here is that its last row is missing and its worker is cut off: photoctl is
- * heard once a turn, so no other leaf stands among WAITING leaves of its and
+ * heard once a turn, so no other leaf stands among RIG_CROWD leaves of its and
  * a lookup's only if the listing takes more turns than that.
  */
 START_TEST(lookups_and_others_are_decided_between_the_slices_of_a_listing)
 {
     const struct shape_zip_listed listed = {.count = FILES};
     struct shape_district_add add = {.name = "Waiting", .district = "1000"};
-    struct shape_lookup ask = rig_lookup(&rig, RIG_CHILD);
     CLEANUP(message) struct message m = MESSAGE_NONE;
-    uint32_t lookup, asked[WAITING];
+    struct rig_crowd crowd;
     struct shape_batch_name batch;
-    uint64_t first, newest;
+    uint64_t first;
     struct channel *zip;
 
     zip = rig_batch(&rig, &batch);
     rig_ask(&rig, &rig.ctl, MSG_DISTRICT_ADD, &add, -1, &m, MSG_DONE);
     first = m.is.done.leaf;
-    stop();
+    rig_pause(&rig);
     rig_worker_say(&rig, zip, MSG_ZIP_LISTED, &listed, rig_listing(FILES - 1), STATE_ZIP);
-    for (unsigned i = 0; i < WAITING; i++) {
-        (void)snprintf(add.district, sizeof add.district, "%04u", 1001 + i);
-        asked[i] = rig_send(&rig, &rig.ctl, MSG_DISTRICT_ADD, &add, -1);
-    }
-    lookup = rig_send(&rig, &rig.law, MSG_LOOKUP, &ask, -1);
-    go_on();
-    rig.request = lookup;
-    rig_hear(&rig, &rig.law, &m);
-    ck_assert_int_eq(m.type, MSG_NONE);
-    newest = m.is.none.leaf;
-    for (unsigned i = 0; i < WAITING; i++) {
-        rig.request = asked[i];
-        rig_hear(&rig, &rig.ctl, &m);
-        ck_assert_int_eq(m.type, MSG_DONE);
-        if (m.is.done.leaf > newest)
-            newest = m.is.done.leaf;
-    }
-    ck_assert_uint_eq(newest, first + WAITING + 1);
-    expect_dropped(zip);
+    rig_crowd_ask(&rig, &crowd);
+    rig_resume(&rig);
+    ck_assert_uint_eq(rig_crowd_hear(&rig, &crowd), first + RIG_CROWD + 1);
+    rig_worker_dropped(&rig, zip);
     rig_stop(&rig);
 }
 END_TEST
@@ -323,10 +268,10 @@ START_TEST(a_worker_that_dies_while_its_listing_is_judged_leaves_nothing_of_it)
         CLEANUP(message) struct message m = MESSAGE_NONE;
 
         zip = rig_batch(&rig, &ask);
-        stop();
+        rig_pause(&rig);
         rig_worker_say(&rig, zip, MSG_ZIP_LISTED, &listed, rig_listing(FILES), STATE_ZIP);
         channel_close(zip); /* which is noticed a turn after the listing */
-        go_on();
+        rig_resume(&rig);
         rig_link(&rig, zip, PROCESS_INTAKE, (uint32_t)(zip - rig.workers));
         rig_judge(&rig, rig_worker_asked(&rig, MSG_ZIP_OPEN, STATE_ZIP, &m));
         ck_assert_uint_eq(rig_batch_staged(&rig, &ask).files, 1);

@@ -1,9 +1,7 @@
 /* photod-vault itself; the test plays workers that hand over rosters as no honest worker does. */
 #include <check.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <time.h>
 #include "lawapi/expiry.h"
 #include "lawapi/outcome.h"
@@ -269,43 +267,24 @@ END_TEST
 
 /* ---- In slices ---- */
 
-#define WAITING 20
-
 /*
  * What waits when the roster's rows come is decided before them: photoctl is
- * heard once a turn, so WAITING leaves of its stand below the roster's only
+ * heard once a turn, so RIG_CROWD leaves of its stand below the roster's only
  * if its rows take more turns than that.
  */
 START_TEST(lookups_and_others_are_decided_between_the_slices_of_a_roster)
 {
     CLEANUP(message) struct message m = MESSAGE_NONE;
     struct channel *worker = rig_roster_parsing(&rig);
-    struct shape_lookup ask = rig_lookup(&rig, RIG_CHILD);
-    uint32_t roster = rig.request, lookup, asked[WAITING];
+    uint32_t roster = rig.request;
+    struct rig_crowd crowd;
     uint64_t newest;
 
-    ck_assert_int_eq(kill(rig.pid, SIGSTOP), 0);
-    ck_assert_int_eq(waitpid(rig.pid, NULL, WUNTRACED), rig.pid);
+    rig_pause(&rig);
     rig_worker_say(&rig, worker, MSG_ROSTER_PARSED, &rig_summary, rig_roster_table(20000), STATE_IDLE);
-    for (unsigned i = 0; i < WAITING; i++) {
-        struct shape_district_add add = {.name = "Waiting"};
-
-        (void)snprintf(add.district, sizeof add.district, "%04u", 1000 + i);
-        asked[i] = rig_send(&rig, &rig.ctl, MSG_DISTRICT_ADD, &add, -1);
-    }
-    lookup = rig_send(&rig, &rig.law, MSG_LOOKUP, &ask, -1);
-    ck_assert_int_eq(kill(rig.pid, SIGCONT), 0);
-    rig.request = lookup;
-    rig_hear(&rig, &rig.law, &m);
-    ck_assert_int_eq(m.type, MSG_NONE);
-    newest = m.is.none.leaf;
-    for (unsigned i = 0; i < WAITING; i++) {
-        rig.request = asked[i];
-        rig_hear(&rig, &rig.ctl, &m);
-        ck_assert_int_eq(m.type, MSG_DONE);
-        if (m.is.done.leaf > newest)
-            newest = m.is.done.leaf;
-    }
+    rig_crowd_ask(&rig, &crowd);
+    rig_resume(&rig);
+    newest = rig_crowd_hear(&rig, &crowd);
     rig.request = roster;
     rig_hear(&rig, &rig.office, &m);
     ck_assert_int_eq(m.type, MSG_ROSTER_REPORT);

@@ -115,6 +115,19 @@ void rig_pictures(int fds[static 3]);
 /* The worker answers IMAGE with them, and is idle; fds are closed. */
 void rig_worker_draws(struct channel *c, const struct shape_image_done *done, const int fds[static 3]);
 
+#define RIG_CROWD 20
+/* Who waits: photoctl, which is heard once a turn, with so many new districts, and an officer with a lookup
+ * of RIG_CHILD, who has no photo. */
+struct rig_crowd {
+    uint32_t lookup, asked[RIG_CROWD];
+};
+void rig_crowd_ask(struct rig *r, struct rig_crowd *c);
+/* All are answered; the newest of their leaves. */
+uint64_t rig_crowd_hear(struct rig *r, const struct rig_crowd *c);
+/* The vault stands still, so that what is sent waits; it goes on. */
+void rig_pause(struct rig *r);
+void rig_resume(struct rig *r);
+
 /* Opens an upload; its name. */
 uint64_t rig_open(struct rig *r, enum msg open, const void *shape);
 /* Sends a chunk of it; the answer must be of that type. */
@@ -157,6 +170,9 @@ uint32_t rig_judge_all(struct rig *r, struct channel *zip, uint32_t count,
 /* The same, but stops once that many were given. */
 uint32_t rig_judge_some(struct rig *r, struct channel *zip, uint32_t count,
                         const struct rig_picture *pictures, uint32_t most);
+/* The same, of a batch whose files the worker has listed. */
+uint32_t rig_judge_listed(struct rig *r, struct channel *zip, const struct rig_picture *pictures,
+                          uint32_t most);
 /* Commits or undoes (MSG_BATCH_COMMIT, _UNDO) and returns the answer. */
 struct shape_batch_state rig_batch_step(struct rig *r, const struct shape_batch_name *ask, enum msg step);
 /* What is left of the n-th child. */

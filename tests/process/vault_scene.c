@@ -1,10 +1,12 @@
 /* The honest way through the vault, played by the test: a roster, a batch, a photo. */
 #include <check.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <time.h>
 #include "lawapi/expiry.h"
 #include "photod/base/clock.h"
@@ -284,6 +286,52 @@ struct shape_report_row rig_row(struct rig *r, const struct shape_batch_name *as
     return row;
 }
 
+/* ---- A crowd ---- */
+
+void rig_crowd_ask(struct rig *r, struct rig_crowd *c)
+{
+    struct shape_lookup ask = rig_lookup(r, RIG_CHILD);
+    struct shape_district_add add = {.name = "Waiting"};
+
+    for (unsigned i = 0; i < RIG_CROWD; i++) {
+        (void)snprintf(add.district, sizeof add.district, "%04u", 1001 + i);
+        c->asked[i] = rig_send(r, &r->ctl, MSG_DISTRICT_ADD, &add, -1);
+    }
+    c->lookup = rig_send(r, &r->law, MSG_LOOKUP, &ask, -1);
+}
+
+uint64_t rig_crowd_hear(struct rig *r, const struct rig_crowd *c)
+{
+    CLEANUP(message) struct message m = MESSAGE_NONE;
+    uint64_t newest;
+
+    r->request = c->lookup;
+    rig_hear(r, &r->law, &m);
+    ck_assert_int_eq(m.type, MSG_NONE);
+    newest = m.is.none.leaf;
+    for (unsigned i = 0; i < RIG_CROWD; i++) {
+        r->request = c->asked[i];
+        rig_hear(r, &r->ctl, &m);
+        ck_assert_int_eq(m.type, MSG_DONE);
+        if (m.is.done.leaf > newest)
+            newest = m.is.done.leaf;
+    }
+    return newest;
+}
+
+void rig_pause(struct rig *r)
+{
+    ck_assert_int_eq(kill(r->pid, SIGSTOP), 0);
+    ck_assert_int_eq(waitpid(r->pid, NULL, WUNTRACED), r->pid);
+}
+
+void rig_resume(struct rig *r)
+{
+    ck_assert_int_eq(kill(r->pid, SIGCONT), 0);
+}
+
+/* ---- Judging ---- */
+
 /* The worker answers what it was asked; false: it is to let the ZIP go. */
 static bool judge_one(struct rig *r, struct channel *c, const struct rig_picture *pictures, uint32_t *images)
 {
@@ -320,14 +368,12 @@ static bool judge_one(struct rig *r, struct channel *c, const struct rig_picture
     return true;
 }
 
-uint32_t rig_judge_some(struct rig *r, struct channel *zip, uint32_t count,
-                        const struct rig_picture *pictures, uint32_t most)
+uint32_t rig_judge_listed(struct rig *r, struct channel *zip, const struct rig_picture *pictures,
+                          uint32_t most)
 {
-    const struct shape_zip_listed listed = {.count = count};
     uint32_t images = 0;
     bool more = true;
 
-    rig_worker_say(r, zip, MSG_ZIP_LISTED, &listed, rig_listing(count), STATE_ZIP);
     while (more && images < most) {
         struct pollfd fds[RIG_WORKERS];
 
@@ -342,6 +388,15 @@ uint32_t rig_judge_some(struct rig *r, struct channel *zip, uint32_t count,
                 more = judge_one(r, &r->workers[i], pictures, &images);
     }
     return images;
+}
+
+uint32_t rig_judge_some(struct rig *r, struct channel *zip, uint32_t count,
+                        const struct rig_picture *pictures, uint32_t most)
+{
+    const struct shape_zip_listed listed = {.count = count};
+
+    rig_worker_say(r, zip, MSG_ZIP_LISTED, &listed, rig_listing(count), STATE_ZIP);
+    return rig_judge_listed(r, zip, pictures, most);
 }
 
 uint32_t rig_judge_all(struct rig *r, struct channel *zip, uint32_t count, const struct rig_picture *pictures)
